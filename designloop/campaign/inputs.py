@@ -1,0 +1,209 @@
+"""Fixed values, parameters and process variables checked against an oracle's declared inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from designloop import units
+from designloop.campaign.derived import add_derived
+from designloop.campaign.model import Derived, ProcessVariable
+from designloop.campaign.parameters import parameter
+from designloop.campaign.problems import Problems, Refused, advice
+from designloop.campaign.reading import Path_
+from designloop.campaign.schema import CampaignFile
+from designloop.campaign.values import Plain, measure, shown
+from designloop.oracle import Declaration, Input, Value
+from designloop.space import ChoiceParameter, Parameter
+
+
+@dataclass(kw_only=True)
+class Inputs:
+    """What the campaign does with the oracle's inputs, and what expressions may name."""
+
+    declaration: Declaration
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    fixed: dict[str, Value] = field(default_factory=dict)
+    process: dict[str, ProcessVariable] = field(default_factory=dict)
+    derived: dict[str, Derived] = field(default_factory=dict)
+
+    def units(self) -> dict[str, str]:
+        """Unit of every name, as ``Campaign.known`` gives its value."""
+        chosen = {p.name: p.unit for p in self.parameters.values()}
+        survived = {v.name: v.unit for v in self.process.values()}
+        computed = {d.name: d.unit for d in self.derived.values()}
+        given = {i.name: i.unit for i in self.declaration.inputs if i.name in self.constants()}
+        return {**given, **survived, **chosen, **computed}
+
+    def choices(self) -> dict[str, tuple[Value, ...]]:
+        """Choices of every categorical name."""
+        declared = {i.name: i.choices for i in self.declaration.inputs if i.choices}
+        chosen = {p.name: p.choices for p in self.parameters.values() if isinstance(p, ChoiceParameter)}
+        words = {**declared, **chosen}
+        return {n: c for n, c in words.items() if any(isinstance(v, str) for v in c)}
+
+    def constants(self) -> dict[str, Value]:
+        """Values that no design and no die changes, in declared units."""
+        defaults = {i.name: i.default for i in self.declaration.inputs if i.default is not None}
+        taken = {*self.parameters, *self.process, *self.derived}
+        return {n: v for n, v in {**defaults, **self.fixed}.items() if n not in taken}
+
+
+def resolve_inputs(file: CampaignFile, declaration: Declaration, problems: Problems) -> Inputs:
+    """Check fixed, process, parameters and derived, in this order, noting every error."""
+    inputs = Inputs(declaration=declaration)
+    for name, value in file.fixed.items():
+        with problems.at(("fixed", name)):
+            inputs.fixed[name] = fixed_value(_known(name, declaration), value)
+    for name, spec in file.process.items():
+        path: Path_ = ("process", name)
+        with problems.at(path):
+            _once(name, elsewhere={"fixed": file.fixed})
+            mean, sd = spec.normal
+            inputs.process[name] = _process(_known(name, declaration), (mean.written, sd.written))
+    _add_parameters(file, inputs, problems)
+    add_derived(file, inputs, problems)
+    if not problems.found:
+        _refuse_missing(file, inputs, problems)
+    return inputs
+
+
+def _known(name: str, declaration: Declaration) -> Input:
+    names = [i.name for i in declaration.inputs]
+    if name in names:
+        return declaration.input(name)
+    if any(o.name == name for o in declaration.outputs):
+        raise Refused(
+            f"{name} is an output of {declaration.name}, not an input.",
+            "Bound it under constraints, or name it in objectives.", key=True,
+        )  # fmt: skip
+    raise Refused(f"{declaration.name} has no input {name}.", advice(name, names, kind="inputs"), key=True)
+
+
+def _once(name: str, *, elsewhere: Mapping[str, Collection[str]]) -> None:
+    """Refuse a name that stands under another heading too."""
+    for heading, names in elsewhere.items():
+        if name in names:
+            raise Refused(f"{name} stands under {heading} too.", "Keep one of them.", key=True)
+
+
+def fixed_value(declared: Input, value: Plain) -> Value:
+    """A fixed value in the declared unit; raises Refused and UnitError."""
+    if declared.choices:
+        return _choice(declared, value)
+    if isinstance(declared.default, str | bool):
+        if type(value) is not type(declared.default):
+            kind = "true or false" if isinstance(declared.default, bool) else "text"
+            raise Refused(
+                f"{declared.name} is {kind}, not {shown(value)}.", f"Its default is {declared.default}."
+            )
+        return value
+    number = measure(value).to(declared.unit)
+    within(declared, number, str(value))
+    if declared.integer:
+        if number != round(number):
+            raise Refused(f"{declared.name} is a whole number, not {shown(value)}.", "Write one such as 3.")
+        return round(number)
+    return number
+
+
+def _choice(declared: Input, value: Plain) -> Value:
+    for choice in declared.choices:
+        if choice == value and isinstance(choice, bool) == isinstance(value, bool):
+            return choice
+    words = {str(c): c for c in declared.choices}
+    if isinstance(value, str) and value.strip() in words:
+        return words[value.strip()]
+    raise Refused(
+        f"{shown(value)} is no choice of {declared.name}.", advice(str(value), words, kind="choices")
+    )
+
+
+def within(declared: Input, number: float, text: str) -> None:
+    """Refuse a number in the declared unit that lies outside the declared bounds."""
+    lower, upper = declared.lower, declared.upper
+    for bound, outside in (
+        (lower, lower is not None and number < lower),
+        (upper, upper is not None and number > upper),
+    ):
+        if bound is not None and outside and not math.isclose(number, bound, rel_tol=1e-12):
+            words = bounds_text(declared)
+            raise Refused(
+                f"{declared.name} = {text} lies outside what the oracle answers.", f"Keep within {words}."
+            )
+
+
+def bounds_text(declared: Input) -> str:
+    """The declared bounds as a user would write them."""
+    low = "" if declared.lower is None else units.format_quantity(declared.lower, None, exact=True)
+    high = "" if declared.upper is None else units.format_quantity(declared.upper, None, exact=True)
+    return f"{low} .. {high} {declared.unit}".strip()
+
+
+def _process(declared: Input, written: tuple[str | int | float, str | int | float]) -> ProcessVariable:
+    if declared.choices or declared.integer or isinstance(declared.default, str | bool):
+        raise Refused(
+            f"{declared.name} is no real number, so it cannot scatter.", "Put it under fixed.", key=True
+        )
+    mean, sd = map(measure, written)
+    unit = mean.unit or sd.unit or declared.unit
+    units.convert(0.0, unit, declared.unit)
+    centre = mean.value if mean.unit else _from_declared(mean.value, declared.unit, unit)
+    width = difference(sd.value, sd.unit or declared.unit, unit)
+    if width <= 0:
+        raise Refused(
+            f"the standard deviation of {declared.name} is {sd}; it must be positive.",
+            "Write normal: [mean, standard deviation].", below=("normal", 1),
+        )  # fmt: skip
+    within(declared, units.convert(centre, unit, declared.unit), f"{mean} (the mean)")
+    return ProcessVariable(name=declared.name, unit=unit, distribution="normal", mean=centre, sd=width)
+
+
+def _from_declared(value: float, declared: str, unit: str) -> float:
+    return float(units.convert(value, declared, unit))
+
+
+def difference(value: float, unit: str, to: str) -> float:
+    """A difference converted: an offset between the units, as of degC and K, does not count."""
+    if unit == to:
+        return value
+    return float(units.convert(value, unit, to)) - float(units.convert(0.0, unit, to))
+
+
+def _add_parameters(file: CampaignFile, inputs: Inputs, problems: Problems) -> None:
+    declaration = inputs.declaration
+    if file.parameters is None:
+        for declared in declaration.inputs:
+            elsewhere = (
+                declared.name in file.fixed or declared.name in file.process or declared.name in file.derived
+            )
+            bounded = declared.choices or (declared.lower is not None and declared.upper is not None)
+            if bounded and declared.default is None and not elsewhere:
+                inputs.parameters[declared.name] = parameter(declared, None)
+    for name, spec in (file.parameters or {}).items():
+        with problems.at(("parameters", name)):
+            _once(name, elsewhere={"fixed": file.fixed, "process": file.process, "derived": file.derived})
+            if spec.derived is not None:
+                continue
+            declared = _known(name, declaration)
+            if spec.value is not None:
+                inputs.fixed[name] = fixed_value(declared, spec.value)
+            else:
+                inputs.parameters[name] = parameter(declared, spec)
+    if not inputs.parameters and not problems.found:
+        problems.add(
+            ("parameters",), "nothing is left to choose.", "Write a range for at least one parameter."
+        )
+
+
+def _refuse_missing(file: CampaignFile, inputs: Inputs, problems: Problems) -> None:
+    named = {*file.fixed, *file.process, *file.derived, *(file.parameters or {}), *inputs.parameters}
+    lacking = [i for i in inputs.declaration.inputs if i.default is None and i.name not in named]
+    for declared in lacking:
+        bounds = f"{declared.name}: {bounds_text(declared)}" if declared.lower is not None else declared.name
+        where = ("parameters",) if file.parameters is not None else ("oracle",)
+        problems.add(
+            where, f"{inputs.declaration.name} needs {declared.name}, which has no value and no range.",
+            f"Add it under parameters or fixed, such as {bounds}.", key=True,
+        )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Keys that people write and this version does not have: refused by name, never ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from designloop.campaign.problems import Problems
+from designloop.campaign.reading import Path_
+
+# pattern of a path ("*" stands for any key or position) -> what to write instead
+LATER: dict[tuple[str, ...], str] = {
+    ("pipeline",): "Name one oracle.",
+    ("oracle", "pipeline"): "Name one oracle.",
+    ("fidelities",): "Set the oracle's accuracy under fixed.",
+    ("replicates",): "Let the oracle average by itself.",
+    ("goal",): "Write objectives and a number of trials under stop.",
+    ("answer",): "The report names one best design.",
+    ("register",): "The best model is registered as champion by itself.",
+    ("report",): "The report has its standard content.",
+    ("start_from",): "Export the other run and name the file under existing_trials.",
+    ("parameters", "*", "when"): "Leave the condition out, or fix the choice and its parameters.",
+    ("stop", "licence_hours"): "Write trials or wall_time.",
+    ("stop", "until"): "Write trials or wall_time.",
+    ("stop", "cost"): "Write trials or wall_time.",
+    ("stop", "goal"): "Write trials or no_improvement.",
+    ("execution", "engine"): "Trials run on this machine.",
+    ("execution", "queue"): "Trials run on this machine.",
+    ("execution", "licences"): "Leave it out.",
+    ("execution", "hours"): "Leave it out.",
+    ("execution", "time_limit"): "Leave it out.",
+    ("process", "*", "file"): "Write normal: [mean, standard deviation].",
+    ("process", "*", "level"): "Every sample is a die; leave it out.",
+    ("process", "*", "wafer"): "Every sample is a die; leave it out.",
+    ("process", "*", "unit"): "Write the unit beside each number.",
+    ("process", "*", "is"): "Write normal: [mean, standard deviation] per side.",
+    ("process", "*", "column"): "Write normal: [mean, standard deviation].",
+    ("process", "*", "uniform"): "Write normal: [mean, standard deviation].",
+    ("process", "*", "lognormal"): "Write normal: [mean, standard deviation].",
+    ("process", "*", "truncated_normal"): "Write normal: [mean, standard deviation].",
+    ("objectives", "*", "match"): "Minimize an expression such as abs(metric - 8).",
+    ("objectives", "*", "target"): "Minimize an expression such as abs(metric - 8).",
+    ("objectives", "*", "tolerance"): "Bound the metric from both sides under constraints.",
+    ("objectives", "*", "confidence"): "Leave it out.",
+    ("objectives", "*", "quantile"): "Choose mode worst_corner or mean.",
+    ("objectives", "*", "weight"): "Keep one objective.",
+    ("strategy", "gate"): "Leave it out.",
+}
+STRATEGIES = ("query_by_committee", "nsga2", "thompson", "knowledge_gradient", "expected_hypervolume")
+
+
+def refuse_later(data: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """Note every key of a later version; the data without them."""
+    kept = _without(data, (), problems)
+    assert isinstance(kept, dict)
+    _single_values(kept, problems)
+    return kept
+
+
+def _without(value: Any, path: Path_, problems: Problems) -> Any:
+    if isinstance(value, list):
+        return [_without(item, (*path, i), problems) for i, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for key, item in value.items():
+        instead = _instead((*path, key))
+        if instead is None:
+            kept[key] = _without(item, (*path, key), problems)
+        else:
+            problems.add((*path, key), f"not in this version: {key}.", instead, key=True)
+    return kept
+
+
+def _instead(path: Path_) -> str | None:
+    for pattern, instead in LATER.items():
+        if len(pattern) == len(path) and all(p in ("*", str(k)) for p, k in zip(pattern, path, strict=True)):
+            return instead
+    return None
+
+
+def _single_values(data: dict[str, Any], problems: Problems) -> None:
+    """Values of a later version at keys that this one has."""
+    execution, strategy = data.get("execution"), data.get("strategy")
+    workers = execution.get("workers") if isinstance(execution, dict) else None
+    if isinstance(workers, int) and not isinstance(workers, bool) and workers > 1:
+        problems.add(
+            ("execution", "workers"), f"not in this version: {workers} workers.", "Write workers: 1."
+        )
+    named = strategy.get("name") if isinstance(strategy, dict) else strategy
+    if named in STRATEGIES:
+        where: Path_ = ("strategy", "name") if isinstance(strategy, dict) else ("strategy",)
+        problems.add(where, f"not in this version: the strategy {named}.", "Write for example gp_ucb.")
+    for i, objective in enumerate(_list(data.get("objectives"))):
+        mode = objective.get("mode") if isinstance(objective, dict) else None
+        if isinstance(mode, dict) or (isinstance(mode, str) and mode.startswith("quantile")):
+            problems.add(
+                ("objectives", i, "mode"),
+                "not in this version: mode quantile.",
+                "Write worst_corner or mean.",
+            )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

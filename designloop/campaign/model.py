@@ -1,0 +1,210 @@
+"""The resolved campaign: one YAML file checked against the oracle's declaration, frozen.
+
+Parameters carry the unit the user wrote; ``to_oracle`` converts at the border. Metrics carry the unit
+the oracle declares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from designloop import units
+from designloop.oracle import Declaration, Input, Value
+from designloop.space import Space
+
+if TYPE_CHECKING:
+    from designloop.campaign.expression import Expression
+    from designloop.campaign.schema import CampaignFile
+
+Mode = Literal["nominal", "mean", "worst_corner", "yield"]
+Aggregate = Literal["nominal", "mean", "max", "min", "yield"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessVariable:
+    """A random input that a design must survive: in the unit the user wrote."""
+
+    name: str
+    unit: str
+    distribution: Literal["normal"]
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A value computed from the others: an input of the oracle, in its unit, or a name for expressions."""
+
+    name: str
+    unit: str
+    expression: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A number that each trial yields to the strategy, computed from the oracle's outputs.
+
+    ``name`` is the metric's name in the record, such as ``noise_equivalent_field.max``;
+    ``aggregate`` says over what: the nominal die, the mean of the sampled dies, the largest or
+    smallest over the corners, or the share of dies that meet every spec.
+    """
+
+    name: str
+    unit: str
+    expression: Expression
+    aggregate: Aggregate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What to improve: an outcome's name, and which way."""
+
+    metric: str
+    minimize: bool
+    mode: Mode
+    sigma: float = 3.0
+    """Corners stand this many standard deviations from the mean."""
+    samples: int = 256
+    """Dies per trial under the modes mean and yield."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeConstraint:
+    """A bound on one outcome: ``metric <= bound`` or ``metric >= bound``, in the metric's unit."""
+
+    metric: str
+    relation: Literal["<=", ">="]
+    bound: float
+    label: str
+    """The user's own text, or the name of the margin it comes from."""
+    is_margin: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One side of a specification of a die: ``slack >= 0`` meets it."""
+
+    label: str
+    slack: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When the campaign ends."""
+
+    trials: int
+    no_improvement_trials: int | None = None
+    no_improvement_less_than: float | None = None
+    """Relative improvement of the best feasible value, as a fraction."""
+    wall_time: float | None = None
+    """Seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyChoice:
+    """Name and options of the strategy, as the strategies' own declarations allow them."""
+
+    name: str
+    options: Mapping[str, Value]
+    initial: Mapping[str, int]
+    """Generator and count of the initial design: ``{"sobol": 8}``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedTrial:
+    """A row of ``existing_trials``: data, also where it lies outside the space."""
+
+    source: str
+    """File and row."""
+    parameters: Mapping[str, Value]
+    metrics: Mapping[str, float]
+    """Outcome or output names to values, in declared units; empty where the row failed."""
+    failed: bool = False
+    in_range: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """The frozen content of one campaign file."""
+
+    name: str
+    description: str
+    seed: int
+    text: str
+    """The YAML as written, after overrides."""
+    folder: Path
+    """Input files resolve against it."""
+    file: CampaignFile
+    oracle_name: str
+    oracle_options: Mapping[str, Value]
+    declaration: Declaration
+    space: Space
+    fixed: Mapping[str, Value]
+    """In the oracle's declared units."""
+    derived: tuple[Derived, ...]
+    process: tuple[ProcessVariable, ...]
+    outcomes: tuple[Outcome, ...]
+    """The objective's outcome first, then one per outcome constraint."""
+    objective: Objective
+    constraints: tuple[OutcomeConstraint, ...]
+    specs: tuple[Spec, ...]
+    baseline: Mapping[str, Value] | None
+    start_with: tuple[Mapping[str, Value], ...]
+    existing: tuple[ImportedTrial, ...]
+    strategy: StrategyChoice
+    stop: Stop
+    workers: int
+    failure_limit: int
+    tracking_uri: str | None
+    """Absolute where it is a file store; None: no tracking."""
+    tracking_models: Literal["every_fit", "checkpoints", "last"]
+
+    def inputs_of(self, design: Mapping[str, Value], process: Mapping[str, float]) -> dict[str, Value]:
+        """All inputs of the oracle, in its declared units, for a design and one process sample.
+
+        ``design`` holds the chosen parameters and ``process`` the process variables, both in the
+        user's units; fixed and derived inputs are added, inputs left at their defaults are not.
+        """
+        written = {p.name: p.unit for p in self.space.parameters} | {v.name: v.unit for v in self.process}
+        known = self.known(design, process)
+        inputs = dict(self.fixed)
+        for declared in self.declaration.inputs:
+            name = declared.name
+            if name in written:
+                inputs[name] = at_border(known[name], written[name], declared)
+            elif name in known and any(d.name == name for d in self.derived):
+                inputs[name] = at_border(known[name], declared.unit, declared)
+        return inputs
+
+    def known(self, design: Mapping[str, Any], process: Mapping[str, Any]) -> dict[str, Any]:
+        """What an expression may name beside the oracle's outputs, for a design and one process sample.
+
+        Parameters and process variables in the user's units; fixed, derived and default inputs in the
+        oracle's. Values may be arrays of one shape.
+        """
+        defaults = {i.name: i.default for i in self.declaration.inputs if i.default is not None}
+        columns: dict[str, Any] = {**defaults, **self.fixed, **process, **design}
+        for derived in self.derived:
+            columns[derived.name] = derived.expression.evaluate(columns)
+        return columns
+
+
+def at_border(value: Any, unit: str, declared: Input) -> Value:
+    """A value in the user's unit as the oracle takes it.
+
+    A number that the conversion puts beyond a declared bound by rounding alone is put on the bound.
+    """
+    if isinstance(value, str | bool) or (declared.choices and unit == declared.unit):
+        plain: Value = value.item() if hasattr(value, "item") else value
+        return plain
+    if declared.integer:
+        return round(float(units.convert(float(value), unit, declared.unit)))
+    number = float(units.convert(float(value), unit, declared.unit))
+    for bound in (declared.lower, declared.upper):
+        if bound is not None and math.isclose(number, bound, rel_tol=1e-12):
+            return float(bound)
+    return number

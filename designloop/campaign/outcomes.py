@@ -1,0 +1,220 @@
+"""Objective, constraints and specs -> outcomes that a strategy models, bounds on them, slacks of a die."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from designloop.campaign import _nodes as nodes
+from designloop.campaign.expression import Comparison, Expression, parse_comparison, parse_expression
+from designloop.campaign.inputs import Inputs
+from designloop.campaign.model import Aggregate, Mode, Objective, Outcome, OutcomeConstraint, Spec
+from designloop.campaign.problems import Problems, Refused, advice
+from designloop.campaign.reading import Path_
+from designloop.campaign.schema import CampaignFile
+from designloop.campaign.substitution import bound_to, comparison_bound_to
+
+Relation = Literal["<=", ">="]
+_SIDES: dict[Mode, dict[Relation, Aggregate]] = {
+    "nominal": {"<=": "nominal", ">=": "nominal"},
+    "mean": {"<=": "mean", ">=": "mean"},
+    "worst_corner": {"<=": "max", ">=": "min"},
+    "yield": {"<=": "nominal", ">=": "nominal"},
+}
+_FLIPPED: dict[Relation, Relation] = {"<=": ">=", ">=": "<="}
+_WORDS = (("/", " over "), ("**", " to the "), ("*", " times "), ("+", " plus "), ("-", " minus "))
+
+
+@dataclass(kw_only=True)
+class Outcomes:
+    """What has been gathered; the objective's outcome stands first."""
+
+    inputs: Inputs
+    mode: Mode = "nominal"
+    objective: Objective | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    constraints: list[OutcomeConstraint] = field(default_factory=list)
+    of_inputs: list[Comparison] = field(default_factory=list)
+    specs: list[Spec] = field(default_factory=list)
+
+    def units(self) -> dict[str, str]:
+        """Unit of every name that an expression of outcomes may hold."""
+        return {**{o.name: o.unit for o in self.inputs.declaration.outputs}, **self.inputs.units()}
+
+    def add(self, expression: Expression, relation: Relation) -> Outcome:
+        """The outcome of an expression, aggregated so that the bound is cautious."""
+        how = _SIDES[self.mode][relation]
+        suffix = "" if how == "nominal" else f".{how}"
+        stem = name = slug(expression.text)
+        number = 2
+        while not self._free(name + suffix, expression):
+            name, number = f"{stem}_{number}", number + 1
+        outcome = Outcome(name=name + suffix, unit=expression.unit, expression=expression, aggregate=how)
+        return self.outcomes.setdefault(outcome.name, outcome)
+
+    def _free(self, name: str, expression: Expression) -> bool:
+        plain = name.split(".")[0]
+        if any(o.name == plain for o in self.inputs.declaration.outputs):
+            return expression.text == plain
+        taken = self.outcomes.get(name)
+        return (taken is None or taken.expression.node == expression.node) and name != "yield"
+
+
+def slug(text: str) -> str:
+    """A metric's name of an expression's text: ``a / b`` gives ``a_over_b``."""
+    for sign, word in _WORDS:
+        text = text.replace(sign, word)
+    return re.sub(r"\W+", "_", text).strip("_")[:80] or "outcome"
+
+
+def resolve_outcomes(file: CampaignFile, inputs: Inputs, problems: Problems) -> Outcomes:
+    """Check objectives, constraints and specs against inputs and outputs, noting every error."""
+    found = Outcomes(inputs=inputs, mode=file.objectives[0].effective_mode)
+    with problems.at(("objectives", 0)):
+        _set_objective(file, found)
+    constrained: set[str] = set()
+    for i, text in enumerate(file.constraints):
+        path: Path_ = ("constraints", i)
+        with problems.at(path):
+            constrained |= _constrain(text, found)
+    for i, text in enumerate(file.specs):
+        with problems.at(("specs", i)):
+            found.specs += _specs(text, found)
+    _add_margins(file, found, constrained)
+    return found
+
+
+def _set_objective(file: CampaignFile, found: Outcomes) -> None:
+    spec = file.objectives[0]
+    if found.mode != "nominal" and not file.process:
+        raise Refused(
+            f"mode {found.mode} needs process variables.",
+            "Add process: {NAME: {normal: [mean, standard deviation]}}, or choose mode: nominal.",
+            below=("mode",) if spec.mode else (),
+        )
+    minimize = spec.minimize is not None
+    if found.mode == "yield":
+        if not file.specs:
+            raise Refused("yield counts the dies that meet specs, and there are none.",
+                          "Add specs: [METRIC <= BOUND].", below=("maximize",))  # fmt: skip
+        share = parse_expression("1", units={})
+        outcome = found.outcomes.setdefault(
+            "yield", Outcome(name="yield", unit="", expression=share, aggregate="yield")
+        )
+    else:
+        key = "minimize" if minimize else "maximize"
+        expression = _objective_expression(spec.minimize or spec.maximize or "", key, found)
+        outcome = found.add(expression, "<=" if minimize else ">=")
+    given = {"sigma": spec.corners, "samples": spec.samples}
+    options = {name: value for name, value in given.items() if value is not None}
+    found.objective = replace(Objective(metric=outcome.name, minimize=minimize, mode=found.mode), **options)  # type: ignore[arg-type]
+
+
+def _objective_expression(text: str, key: str, found: Outcomes) -> Expression:
+    declaration = found.inputs.declaration
+    outputs = [o.name for o in declaration.outputs]
+    if re.fullmatch(r"[^\W\d]\w*", text.strip()) and text.strip() not in found.units():
+        raise Refused(
+            f"{declaration.name} has no output {text.strip()}.",
+            advice(text, outputs, kind="outputs"),
+            below=(key,),
+        )
+    try:
+        expression = parse_expression(text, units=found.units(), choices=found.inputs.choices())
+    except ValueError as error:
+        what, instead = getattr(error, "what", str(error)), getattr(error, "instead", None)
+        raise Refused(what, instead or "", below=(key,)) from None
+    expression = bound_to(expression, found.inputs)
+    if expression.is_constant:
+        raise Refused(
+            f"{text} is the same for every design.", f"Name an output: {', '.join(outputs)}.", below=(key,)
+        )
+    return expression
+
+
+def _constrain(text: str, found: Outcomes) -> set[str]:
+    """Add one constraint; the outputs that it names."""
+    outputs = {o.name for o in found.inputs.declaration.outputs}
+    names: set[str] = set()
+    parts = parse_comparison(text, units=found.units(), choices=found.inputs.choices())
+    label = text if len(parts) == 1 else None
+    for part in parts:
+        comparison = comparison_bound_to(part, found.inputs)
+        if not comparison.names:
+            raise Refused(
+                f"{part.text} holds no parameter and no outcome, so it says nothing about a design.",
+                "Name a parameter or an output, or leave it out.",
+            )
+        if comparison.names <= set(found.inputs.parameters):
+            found.of_inputs.append(comparison)
+            continue
+        expression, relation, bound = one_sided(comparison, found)
+        outcome = found.add(expression, relation)
+        found.constraints.append(
+            OutcomeConstraint(metric=outcome.name, relation=relation, bound=bound, label=label or part.text)
+        )
+        names |= comparison.names & outputs
+    return names
+
+
+def one_sided(comparison: Comparison, found: Outcomes) -> tuple[Expression, Relation, float]:
+    """An expression, its relation and a constant bound in the expression's unit.
+
+    A plain output keeps its declared unit; anything longer counts in the unit of its bound.
+
+    Raises Refused for equalities: an outcome never equals a number exactly.
+    """
+    if comparison.relation not in ("<=", ">=") or comparison.of_choices:
+        raise Refused(
+            f"{comparison.text} asks an outcome for {comparison.relation}, which no measured number meets.",
+            "Bound it from both sides: 1.9 <= metric <= 2.1.",
+        )
+    left, right, relation = comparison.left, comparison.right, comparison.relation
+    if left.is_constant:
+        left, right, relation = right, left, _FLIPPED[relation]
+    # a comparison counts both sides in the unit of the left, which may be that of the bound
+    own = parse_expression(left.text, units=found.units(), choices=found.inputs.choices())
+    left = bound_to(own, found.inputs)
+    if right.is_constant:
+        if len(own.names) > 1 or own.text not in own.names:
+            left = left.in_unit(right.unit)
+        return left, relation, float(right.in_unit(left.unit).evaluate({}))
+    return difference(left, right), relation, 0.0
+
+
+def difference(left: Expression, right: Expression) -> Expression:
+    """Left minus right, in the left's unit (a step of it, where it is degC)."""
+    node = nodes.combined("-", left.node, right.in_unit(left.unit).node)
+    return Expression(f"{left.text} - {right.text}", node.names, nodes.result_unit(node), node)
+
+
+def _specs(text: str, found: Outcomes) -> list[Spec]:
+    specs = []
+    for part in parse_comparison(text, units=found.units(), choices=found.inputs.choices()):
+        comparison = comparison_bound_to(part, found.inputs)
+        if not comparison.names:
+            raise Refused(f"{part.text} says nothing about a die.", "Name an output of the oracle.")
+        one_sided(comparison, found)
+        left, right = comparison.left, comparison.right
+        slack = difference(left, right) if comparison.relation == ">=" else difference(right, left)
+        specs.append(Spec(label=part.text, slack=slack))
+    return specs
+
+
+def _add_margins(file: CampaignFile, found: Outcomes, constrained: set[str]) -> None:
+    """Margins are outcome constraints, or under yield specs, unless the user bounds them."""
+    margins = [o for o in found.inputs.declaration.outputs if o.margin and o.name not in constrained]
+    specified = set().union(*(s.slack.names for s in found.specs))
+    for margin in margins:
+        expression = parse_expression(margin.name, units=found.units())
+        if file.specs and margin.name not in specified:
+            found.specs.append(Spec(label=margin.name, slack=expression))
+        if found.mode == "yield":
+            continue
+        outcome = found.add(expression, ">=")
+        found.constraints.append(
+            OutcomeConstraint(
+                metric=outcome.name, relation=">=", bound=0.0, label=margin.name, is_margin=True
+            )
+        )

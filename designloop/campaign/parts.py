@@ -1,0 +1,321 @@
+"""Schema of the parts of a campaign file: each is one mapping of the YAML, frozen once validated."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from designloop.campaign.problems import Refused
+from designloop.campaign.values import (
+    MeasureField,
+    NumberField,
+    PlainField,
+    SpanField,
+    measure,
+    number,
+    shown,
+)
+
+Count = Annotated[StrictInt, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """Base of every part. ``short`` is the JSON Schema of its short form, if it has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    short: ClassVar[dict[str, Any] | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return cls.expanded(value)
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """The mapping that a short form stands for; anything else as it is."""
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Both forms, for editors."""
+        full = handler(core)
+        return {"anyOf": [cls.short, full]} if cls.short else full
+
+
+class OracleSpec(Part):
+    """What answers: an installed name, package.module:name or ./file.py:name, with its options."""
+
+    short = {"type": "string", "examples": ["magnetometer", "./beam.py:simulate"]}
+    name: Annotated[StrictStr, Field(min_length=1)] = Field(
+        description="Which oracle answers.", examples=["magnetometer"]
+    )
+    options: dict[str, PlainField] = Field(
+        default={}, description="Options of the oracle.", examples=[{"reproduce": "quesada_molina_2022"}]
+    )
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """A word is the name."""
+        return {"name": value} if isinstance(value, str) else value
+
+
+class ParameterSpec(Part):
+    """One parameter to choose: a range, choices, a fixed value, or a derived one. Empty: as declared."""
+
+    short = {"anyOf": [{"type": "string", "pattern": r"\.\.", "examples": ["1.5 .. 4 um"]}, {"type": "null"}]}
+    range: SpanField | None = Field(
+        default=None, description="Both ends with the unit.", examples=["200 .. 800 um"]
+    )
+    step: MeasureField | None = Field(
+        default=None, description="Grid from the lower end on, such as a mask grid.", examples=["0.05 um"]
+    )
+    scale: Literal["linear", "log"] | None = Field(
+        default=None, description="log: equal factors are equal distances.", examples=["log"]
+    )
+    integer: StrictBool | None = Field(default=None, description="Whole numbers only.", examples=[True])
+    choices: tuple[PlainField, ...] | None = Field(
+        default=None, description="The values to choose from.", examples=[["single", "double"]]
+    )
+    ordered: StrictBool | None = Field(
+        default=None, description="Neighbouring choices are alike.", examples=[True]
+    )
+    value: PlainField | None = Field(
+        default=None, description="A fixed value, as under fixed.", examples=["20 um"]
+    )
+    derived: StrictStr | None = Field(
+        default=None, description="Computed from the others, as under derived.", examples=["2 * beam_width"]
+    )
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """Text is a range, nothing is the declared range, a number is refused with a hint."""
+        if value is None:
+            return {}
+        if isinstance(value, str):
+            return {"range": value}
+        if isinstance(value, int | float | bool):
+            raise Refused(
+                f"{shown(value)} is no range.",
+                f"Write a range such as 1.5 .. 4 um, or put {shown(value)} under fixed.",
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ParameterSpec:
+        forms = [k for k in ("range", "choices", "value", "derived") if getattr(self, k) not in (None, ())]
+        if len(forms) > 1:
+            raise Refused(
+                f"{forms[0]} and {forms[1]} exclude each other.", "Keep one of them.",
+                below=(forms[1],), key=True,
+            )  # fmt: skip
+        if self.choices is not None and len(self.choices) < 2:
+            raise Refused(
+                "choices needs at least two.", "Put a single value under fixed.", below=("choices",)
+            )
+        for key, form in (("step", "range"), ("scale", "range"), ("ordered", "choices")):
+            if getattr(self, key) is not None and forms and forms[0] != form:
+                raise Refused(f"{key} goes with {form} only.", f"Leave {key} out.", below=(key,), key=True)
+        return self
+
+
+class NormalSpec(Part):
+    """A process variable: a random input that a design must survive."""
+
+    normal: tuple[MeasureField, MeasureField] = Field(
+        description="Mean and standard deviation.", examples=[["0.05 um", "0.05 um"]]
+    )
+
+    @field_validator("normal", mode="before")
+    @classmethod
+    def _two(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            hint = (
+                " A comma separates values: write decimals with a point." if isinstance(value, list) else ""
+            )
+            raise Refused(
+                f"normal needs two values, the mean and the standard deviation, not {shown(value)}.",
+                f"Write normal: [0.05 um, 0.05 um].{hint}",
+            )
+        return value
+
+
+def _sigma(value: Any) -> float:
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(?:sigma|sd)\s*", value)
+        if not found:
+            raise Refused(f"{shown(value)} does not say where the corners are.", "Write corners: 3 sigma.")
+        value = float(found[1])
+    value = number(value)
+    if not 0 < value <= 20:
+        raise Refused("corners must lie between 0 and 20 sigma.", "Write corners: 3 sigma.")
+    return float(value)
+
+
+class ObjectiveSpec(Part):
+    """What to improve, which way, and over which dies."""
+
+    short = None
+    minimize: StrictStr | None = Field(
+        default=None, description="A metric to make small.", examples=["noise_equivalent_field"]
+    )
+    maximize: StrictStr | None = Field(
+        default=None, description="A metric to make large, or yield.", examples=["yield"]
+    )
+    mode: Literal["nominal", "mean", "worst_corner", "yield"] | None = Field(
+        default=None,
+        description="nominal: at the mean of process (default); mean: averaged over process; worst_corner: "
+        "worst of all corners; yield: with maximize: yield.",
+        examples=["worst_corner"],
+    )
+    corners: Annotated[float, BeforeValidator(_sigma)] | None = Field(
+        default=None, description="Distance of the corners; default 3 sigma.", examples=["3 sigma"]
+    )
+    samples: Annotated[StrictInt, Field(ge=16, le=65536)] | None = Field(
+        default=None, description="Dies per trial under mean and yield; default 256.", examples=[256]
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ObjectiveSpec:
+        if (self.minimize is None) == (self.maximize is None):
+            raise Refused("an objective has one of minimize and maximize.", "Write - minimize: METRIC.")
+        if self.minimize == "yield":
+            raise Refused("yield is to be maximized.", "Write maximize: yield.", below=("minimize",))
+        if (self.maximize == "yield") != (self.effective_mode == "yield"):
+            raise Refused(
+                f"mode {self.mode} and this objective exclude each other.",
+                "maximize: yield has the mode yield, and only that.", below=("mode",),
+            )  # fmt: skip
+        if self.corners is not None and self.effective_mode != "worst_corner":
+            raise Refused(
+                "corners goes with mode: worst_corner only.", "Add that mode, or leave corners out.",
+                below=("corners",), key=True,
+            )  # fmt: skip
+        if self.samples is not None and self.effective_mode not in ("mean", "yield"):
+            raise Refused(
+                "samples goes with the modes mean and yield only.", "Leave samples out.",
+                below=("samples",), key=True,
+            )  # fmt: skip
+        return self
+
+    @property
+    def effective_mode(self) -> Literal["nominal", "mean", "worst_corner", "yield"]:
+        """The mode in force."""
+        return self.mode or ("yield" if self.maximize == "yield" else "nominal")
+
+
+class NoImprovementSpec(Part):
+    """Stop when the best design no longer improves."""
+
+    trials: Count = Field(description="Over how many trials.", examples=[20])
+    less_than: MeasureField = Field(
+        default=measure("1 %"), description="Relative improvement that counts.", examples=["1 %"]
+    )
+
+
+class StopSpec(Part):
+    """When the campaign ends: whichever comes first."""
+
+    trials: Count = Field(default=50, description="Number of trials.", examples=[60])
+    no_improvement: NoImprovementSpec | None = Field(
+        default=None, description="Stop early.", examples=[{"trials": 20, "less_than": "1 %"}]
+    )
+    wall_time: MeasureField | None = Field(
+        default=None, description="Longest duration of a run.", examples=["12 h"]
+    )
+
+
+class ExecutionSpec(Part):
+    """How trials are run."""
+
+    workers: Annotated[StrictInt, Field(ge=1)] = Field(
+        default=1, description="Trials at a time; 1 in this version.", examples=[1]
+    )
+    failure_limit: Annotated[StrictInt, Field(ge=1)] = Field(
+        default=10, description="Failed trials after which the run pauses.", examples=[10]
+    )
+
+
+class TrackingSpec(Part):
+    """Where MLflow mirrors the record; ``tracking: off`` for nowhere."""
+
+    uri: Annotated[StrictStr, Field(min_length=1)] = Field(
+        default="sqlite:///mlflow/mlflow.db",
+        description="Store or server; a relative path counts from the checkout, else the user's data folder.",
+        examples=["sqlite:///mlflow/mlflow.db", "http://localhost:5000"],
+    )
+    models: Literal["every_fit", "checkpoints", "last"] = Field(
+        default="every_fit", description="Which fitted models are kept there.", examples=["last"]
+    )
+
+
+class ColumnSpec(Part):
+    """What a column of a table holds."""
+
+    short = {"type": "string", "examples": ["beam_length"]}
+    name: StrictStr = Field(description="Parameter or metric.", examples=["beam_width"])
+    unit: StrictStr | None = Field(
+        default=None, description="Unit of the column; else [..] or (..) in its header.", examples=["um"]
+    )
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """A word is the name."""
+        return {"name": value} if isinstance(value, str) else value
+
+
+class FailedIfSpec(Part):
+    """Which rows are failed trials."""
+
+    empty: StrictStr = Field(description="The column that is empty there.", examples=["f0 (Hz)"])
+
+
+class ExistingTrialsSpec(Part):
+    """A table of designs that were evaluated before: data for the model."""
+
+    short = {"type": "string", "examples": ["doe-2025.csv"]}
+    file: Annotated[StrictStr, Field(min_length=1)] = Field(
+        description="CSV or XLSX, relative to the campaign file.", examples=["doe-2025.xlsx"]
+    )
+    sheet: StrictStr | None = Field(
+        default=None, description="Sheet of an XLSX file; default the first.", examples=["sweep 3"]
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="Decimal mark of the file.", examples=[","])
+    delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = Field(
+        default=None, description="Column separator of a CSV file; found by itself.", examples=[";"]
+    )
+    columns: dict[str, ColumnSpec] | None = Field(
+        default=None,
+        description="Header of a column: what it holds; without it headers are names.",
+        examples=[{"L [um]": "beam_length", "Breite": {"name": "beam_width", "unit": "um"}}],
+    )
+    fill: dict[str, PlainField] = Field(
+        default={}, description="Parameters that the table lacks.", examples=[{"gap": "2 um"}]
+    )
+    failed_if: FailedIfSpec | None = Field(
+        default=None, description="Which rows are failed trials.", examples=[{"empty": "f0 (Hz)"}]
+    )
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """A word is the file."""
+        return {"file": value} if isinstance(value, str) else value
+
+
+__all__ = [
+    "ColumnSpec", "ExecutionSpec", "ExistingTrialsSpec", "FailedIfSpec", "NoImprovementSpec", "NormalSpec",
+    "NumberField", "ObjectiveSpec", "OracleSpec", "ParameterSpec", "Part", "StopSpec", "TrackingSpec",
+]  # fmt: skip

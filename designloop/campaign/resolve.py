@@ -1,0 +1,176 @@
+"""A validated file and an oracle's declaration -> the campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from designloop import units
+from designloop.campaign.designs import resolve_design
+from designloop.campaign.inputs import Inputs, resolve_inputs, within
+from designloop.campaign.model import Campaign, Stop, StrategyChoice
+from designloop.campaign.outcomes import Outcomes, resolve_outcomes
+from designloop.campaign.parts import StopSpec
+from designloop.campaign.places import absolute_uri
+from designloop.campaign.problems import Problems, Refused
+from designloop.campaign.reading import Document
+from designloop.campaign.schema import CampaignFile
+from designloop.campaign.values import Measure
+from designloop.oracle import Declaration
+from designloop.space import Space
+
+SAMPLES = (256, 65536)
+"""Points tried, in turn, before a space is called empty."""
+
+
+def resolve(
+    file: CampaignFile, document: Document, *, folder: Path, declaration: Declaration, problems: Problems
+) -> Campaign:
+    """Check everything that needs the declaration; raises CampaignError with all that was found."""
+    _check_declared_units(declaration, problems)
+    inputs = resolve_inputs(file, declaration, problems)
+    problems.stop()
+    outcomes = resolve_outcomes(file, inputs, problems)
+    _check_corners(inputs, outcomes, problems)
+    stop = _stop(file.stop, problems)
+    baseline = None
+    if file.baseline is not None:
+        baseline = resolve_design(file.baseline, inputs, problems, ("baseline",))
+    start = tuple(
+        resolve_design(d, inputs, problems, ("start_with", i)) for i, d in enumerate(file.start_with)
+    )
+    problems.stop()
+    space = _space(inputs, outcomes, problems)
+    problems.stop()
+    existing = _existing(file, inputs, outcomes, folder, problems)
+    problems.stop()
+    return _assembled(
+        file, document, folder, inputs, outcomes, stop,
+        space=space, baseline=baseline, start_with=start, existing=existing,
+    )  # fmt: skip
+
+
+def _assembled(
+    file: CampaignFile, document: Document, folder: Path, inputs: Inputs, outcomes: Outcomes, stop: Stop,
+    **given: Any,
+) -> Campaign:  # fmt: skip
+    strategy, tracking = file.strategy, file.tracking
+    assert outcomes.objective is not None
+    return Campaign(
+        name=file.name,
+        description=file.description,
+        seed=file.seed,
+        text=document.text,
+        folder=folder,
+        file=file,
+        oracle_name=file.oracle.name,
+        oracle_options=file.oracle.options,
+        declaration=inputs.declaration,
+        fixed=inputs.fixed,
+        derived=tuple(inputs.derived.values()),
+        process=tuple(inputs.process.values()),
+        outcomes=tuple(outcomes.outcomes.values()),
+        objective=outcomes.objective,
+        constraints=tuple(outcomes.constraints),
+        specs=tuple(outcomes.specs),
+        strategy=StrategyChoice(
+            name=strategy.name,
+            options=strategy.options(),
+            initial=strategy.initial_design(len(inputs.parameters)),
+        ),
+        stop=stop,
+        workers=file.execution.workers,
+        failure_limit=file.execution.failure_limit,
+        tracking_uri=None if tracking == "off" else absolute_uri(tracking.uri),
+        tracking_models="last" if tracking == "off" else tracking.models,
+        **given,
+    )
+
+
+def _check_declared_units(declaration: Declaration, problems: Problems) -> None:
+    declared = [(i.name, i.unit) for i in declaration.inputs] + [
+        (o.name, o.unit) for o in declaration.outputs
+    ]
+    for name, unit in declared:
+        try:
+            units.check_unit(unit)
+        except units.UnitError as error:
+            problems.add(
+                ("oracle",), f"the oracle declares {name} in {unit!r}: {error}",
+                "The oracle's author has to mend this.",
+            )  # fmt: skip
+    problems.stop()
+
+
+def _check_corners(inputs: Inputs, outcomes: Outcomes, problems: Problems) -> None:
+    """Refuse corners at which the oracle has no answer."""
+    if outcomes.objective is None or outcomes.mode != "worst_corner":
+        return
+    for variable in inputs.process.values():
+        declared = inputs.declaration.input(variable.name)
+        for sign in (-1, 1):
+            corner = variable.mean + sign * outcomes.objective.sigma * variable.sd
+            text = f"{units.format_quantity(corner, variable.unit)} (a corner)"
+            with problems.at(("process", variable.name)):
+                within(declared, float(units.convert(corner, variable.unit, declared.unit)), text)
+
+
+def _space(inputs: Inputs, outcomes: Outcomes, problems: Problems) -> Space:
+    try:
+        space = Space(parameters=tuple(inputs.parameters.values()), constraints=tuple(outcomes.of_inputs))
+    except ValueError as error:
+        problems.add(("parameters",), str(error), key=True)
+        problems.stop()
+        raise
+    if outcomes.of_inputs and not any(space.feasible_share(n) > 0 for n in SAMPLES):
+        labels = "; ".join(c.label for c in outcomes.of_inputs)
+        problems.add(("constraints",), f"no design meets the constraints on inputs together: {labels}.",
+                     "Relax one, or widen the ranges.", key=True)  # fmt: skip
+    return space
+
+
+def _stop(spec: StopSpec, problems: Problems) -> Stop:
+    less_than = wall_time = None
+    if spec.no_improvement:
+        with problems.at(("stop", "no_improvement", "less_than")):
+            less_than = _share(spec.no_improvement.less_than)
+    if spec.wall_time:
+        with problems.at(("stop", "wall_time")):
+            wall_time = _seconds(spec.wall_time)
+    trials = spec.no_improvement.trials if spec.no_improvement else None
+    return Stop(
+        trials=spec.trials,
+        no_improvement_trials=trials,
+        no_improvement_less_than=less_than,
+        wall_time=wall_time,
+    )
+
+
+def _share(written: Measure) -> float:
+    share = written.to("")
+    if not 0 <= share < 1:
+        raise Refused(f"less_than is {written}; it must lie between 0 and 100 %.", "Write less_than: 1 %.")
+    return share
+
+
+def _seconds(written: Measure) -> float:
+    if written.unit is None:
+        raise Refused(
+            f"wall_time is {written} without a unit.", f"Write {written} h, or another unit of time."
+        )
+    seconds = written.to("s")
+    if seconds <= 0:
+        raise Refused(f"wall_time is {written}; it must be positive.", "Write wall_time: 12 h.")
+    return seconds
+
+
+def _existing(
+    file: CampaignFile, inputs: Inputs, outcomes: Outcomes, folder: Path, problems: Problems
+) -> tuple[Any, ...]:
+    if file.existing_trials is None:
+        return ()
+    from designloop.campaign.existing import read_existing
+
+    with problems.at(("existing_trials",)):
+        return read_existing(file.existing_trials, inputs, outcomes, folder=folder)
+    return ()

@@ -1,0 +1,140 @@
+"""The campaign file, version 1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictInt, StrictStr, field_validator
+
+from designloop.campaign.parts import (
+    ExecutionSpec,
+    ExistingTrialsSpec,
+    NormalSpec,
+    ObjectiveSpec,
+    OracleSpec,
+    ParameterSpec,
+    Part,
+    StopSpec,
+    TrackingSpec,
+)
+from designloop.campaign.problems import Refused
+from designloop.campaign.strategies import StrategySpec
+from designloop.campaign.values import PlainField, shown
+
+VERSION = 1
+
+
+class CampaignFile(Part):
+    """One campaign: the question, the oracle that answers, and when to stop."""
+
+    version: Literal[1] = Field(description="Version of this format.", examples=[1])
+    name: Annotated[StrictStr, Field(min_length=1, max_length=100)] = Field(
+        default="campaign", description="Name of the campaign; the file's name where left out.",
+        examples=["magnetometer"],
+    )  # fmt: skip
+    description: StrictStr = Field(
+        default="", description="Which question the campaign answers.",
+        examples=["Quietest beam that stays in band at every corner."],
+    )  # fmt: skip
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**31)] = Field(
+        default=0, description="Equal seeds give equal campaigns.", examples=[7]
+    )
+    oracle: OracleSpec = Field(description="What answers.", examples=["magnetometer"])
+    fixed: dict[str, PlainField] = Field(
+        default={}, description="Inputs of the oracle that stay as they are.",
+        examples=[{"thickness": "20 um", "pressure": "1 mbar"}],
+    )  # fmt: skip
+    parameters: dict[str, ParameterSpec] | None = Field(
+        default=None,
+        description="Inputs to choose; without it, all that have declared bounds and no default.",
+        examples=[{"beam_width": {"range": "2 .. 8 um", "step": "0.05 um"}, "gap": "1.5 .. 4 um"}],
+    )
+    derived: dict[str, StrictStr] = Field(
+        default={}, description="Values computed from parameters and fixed ones.",
+        examples=[{"anchor_width": "2 * beam_width"}],
+    )  # fmt: skip
+    process: dict[str, NormalSpec] = Field(
+        default={}, description="Random inputs that a design must survive; never optimized.",
+        examples=[{"over_etch": {"normal": ["0.05 um", "0.05 um"]}}],
+    )  # fmt: skip
+    objectives: tuple[ObjectiveSpec, ...] = Field(
+        description="What to improve; one in this version.",
+        examples=[[{"minimize": "noise_equivalent_field", "mode": "worst_corner", "corners": "3 sigma"}]],
+    )
+    constraints: tuple[StrictStr, ...] = Field(
+        default=(), description="Comparisons that must hold, of inputs or of outcomes.",
+        examples=[["beam_length / beam_width <= 180", "20 kHz <= resonance_frequency <= 80 kHz"]],
+    )  # fmt: skip
+    specs: tuple[StrictStr, ...] = Field(
+        default=(), description="Comparisons that a good die meets: what yield counts.",
+        examples=[["noise_equivalent_field <= 60 nT/sqrt(Hz)"]],
+    )  # fmt: skip
+    baseline: dict[str, PlainField] | None = Field(
+        default=None, description="The design to beat; evaluated first.",
+        examples=[{"beam_length": "720 um", "beam_width": "4.5 um"}],
+    )  # fmt: skip
+    start_with: tuple[dict[str, PlainField], ...] = Field(
+        default=(), description="Designs to evaluate before the strategy proposes any.",
+        examples=[[{"beam_length": "500 um", "beam_width": "4 um"}]],
+    )  # fmt: skip
+    existing_trials: ExistingTrialsSpec | None = Field(
+        default=None, description="A table of earlier results.", examples=[{"file": "doe-2025.csv"}]
+    )
+    strategy: StrategySpec = Field(
+        default=StrategySpec(), description="How designs are chosen.",
+        examples=[{"name": "gp_ucb", "kappa": 1.96}],
+    )  # fmt: skip
+    stop: StopSpec = Field(
+        default=StopSpec(), description="When the campaign ends.", examples=[{"trials": 60}]
+    )
+    execution: ExecutionSpec = Field(
+        default=ExecutionSpec(), description="How trials are run.", examples=[{"workers": 1}]
+    )
+    tracking: TrackingSpec | Literal["off"] = Field(
+        default=TrackingSpec(), description="Where MLflow mirrors the record; off: nowhere.",
+        examples=[{"uri": "sqlite:///mlflow/mlflow.db"}, "off"],
+    )  # fmt: skip
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise Refused("a name is one line of visible characters.", "Write for example name: compass.")
+        return value
+
+    @field_validator("objectives", mode="after")
+    @classmethod
+    def _one(cls, value: tuple[ObjectiveSpec, ...]) -> tuple[ObjectiveSpec, ...]:
+        if not value:
+            raise Refused("a campaign needs an objective.", "Write objectives: [{minimize: METRIC}].")
+        if len(value) > 1:
+            raise Refused(
+                "not in this version: several objectives.",
+                "Keep one, and bound the others under constraints.", below=(1,),
+            )  # fmt: skip
+        return value
+
+    @field_validator("constraints", "specs", mode="before")
+    @classmethod
+    def _list_of_comparisons(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise Refused("this is one text, not a list.", f"Write [{value}].")
+        return _texts(value)
+
+    @field_validator("tracking", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        if isinstance(value, dict | TrackingSpec) or value == "off":
+            return value
+        raise Refused(f"{shown(value)} says not where to.", "Write tracking: off, or {uri: ...}.")
+
+
+def _texts(value: Any) -> Any:
+    for i, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        if not isinstance(item, str):
+            raise Refused(
+                f"{shown(item)} is no comparison.",
+                'Write for example "beam_length / beam_width <= 180"; quote text with a colon or braces.',
+                below=(i,),
+            )
+    return value

@@ -1,0 +1,53 @@
+"""The command line: parses, calls, prints."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import click
+
+from designloop import __version__
+from designloop.cli import campaigns, oracles, runs
+from designloop.errors import DesignloopError
+
+
+class Sentences(click.Group):
+    """A group whose errors are one paragraph and exit status 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
+        """Commands in the order in which a user meets them."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a mistake of the user's gives a sentence, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except DesignloopError as error:
+            raise Mistake(str(error)) from None
+
+
+class Mistake(click.ClickException):
+    """What the user has to mend."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the paragraph to standard error."""
+        click.echo(f"designloop: {self.message}", file=file, err=True)
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(cls=Sentences, context_settings=SETTINGS)
+@click.version_option(__version__, prog_name="designloop")
+def main() -> None:
+    """Design campaigns for expensive experiments: one YAML file, any oracle, every iteration in MLflow.
+
+    First steps: 'designloop demo' runs the shipped campaign, 'designloop init magnetometer' writes a file to
+    start from, 'designloop run FILE' runs it, 'designloop ui' shows the record.
+    """
+
+
+for _command in (*runs.COMMANDS, *campaigns.COMMANDS, oracles.group):
+    main.add_command(_command)

@@ -1,0 +1,278 @@
+"""Commands about runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from designloop.cli.campaigns import CAMPAIGN, OVERRIDE
+from designloop.errors import RunError
+
+if TYPE_CHECKING:
+    from designloop.cli.screen import PlainWatch
+    from designloop.record import RunRecord
+
+RUN = click.argument("run", required=False)
+RUNS = click.option("--runs", "folder", type=click.Path(path_type=Path), help="Folder of run directories.")
+PAUSED = 3
+
+
+@click.command(name="run")
+@CAMPAIGN
+@OVERRIDE
+@RUNS
+@click.option("--dry-run", is_flag=True, help="Validate, call the oracle once, record nothing.")
+def run_(campaign: Path, overrides: tuple[str, ...], folder: Path | None, dry_run: bool) -> None:
+    """Run a campaign to its end."""
+    if dry_run:
+        from designloop.cli.dry_run import dry_run as tried
+
+        click.echo(tried(campaign, overrides))
+        return
+    _run(campaign, overrides, folder)
+
+
+@click.command()
+@OVERRIDE
+@RUNS
+def demo(overrides: tuple[str, ...], folder: Path | None) -> None:
+    """Run the shipped campaign: a magnetometer that stays quiet at every process corner."""
+    from designloop.campaign.places import shipped
+
+    _run(shipped("magnetometer.yaml"), overrides, folder)
+
+
+def _run(path: Path, overrides: tuple[str, ...], folder: Path | None) -> None:
+    from designloop.campaign import load
+
+    campaign = load(path, overrides=overrides)
+    click.echo(f"{campaign.name}: {campaign.stop.trials} trials at most, oracle {campaign.oracle_name}.")
+
+    def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
+        from designloop.session import run
+
+        return run(campaign, folder=folder, watch=watch, begun=begun)
+
+    _watched(session)
+
+
+@click.command()
+@RUN
+@click.option("--campaign", type=click.Path(path_type=Path), help="The edited campaign file to go on with.")
+@OVERRIDE
+@RUNS
+def resume(run: str | None, campaign: Path | None, overrides: tuple[str, ...], folder: Path | None) -> None:
+    """Go on with a run; without a name: the last unfinished one."""
+    from designloop.campaign import load, loads
+    from designloop.record import read
+    from designloop.rundir import find
+
+    directory = find(run, folder=folder) if run else _last_unfinished(folder)
+    edited = None
+    if campaign:
+        edited = load(campaign, overrides=overrides)
+    elif overrides:
+        latest = read(directory).campaign
+        edited = loads(latest["yaml"], folder=Path(latest["folder"]), overrides=overrides)
+
+    def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
+        from designloop.session import resume as go_on
+
+        return go_on(directory, campaign=edited, watch=watch, begun=begun)
+
+    _watched(session)
+
+
+def _last_unfinished(folder: Path | None) -> Path:
+    from designloop.record import read
+    from designloop.rundir import all_runs
+
+    for directory in reversed(all_runs(folder)):
+        known = read(directory)
+        if known.status != "finished" or not known.is_reported:
+            return directory
+    raise RunError("no unfinished run is here. See 'designloop list', and name a run to go on with it.")
+
+
+def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord]) -> None:
+    from designloop.cli.screen import resume_hint, watcher
+
+    places: list[Path] = []
+
+    def begun(directory: Path) -> None:
+        places.append(directory)
+        click.echo(f"run {_short(directory)}")
+
+    watch = watcher()
+    try:
+        run = session(watch, begun)
+    except KeyboardInterrupt:
+        watch.close()
+        click.echo(f"\nstopped. {resume_hint(places[0]) if places else ''}", err=True)
+        sys.exit(130)
+    finally:
+        watch.close()
+    _last_screen(run)
+
+
+def _last_screen(run: RunRecord) -> None:
+    from designloop.report import answer, last_screen
+    from designloop.tracking import ui_command
+
+    click.echo("\n" + last_screen(answer(run)))
+    if run.status == "paused":
+        click.echo(f"\nThe run waits. When the cause is mended: designloop resume {run.name}")
+        click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
+    uri = run.campaign["tracking"]["uri"]
+    if uri:
+        click.echo(f"\nEvery iteration and model: {ui_command(uri)}   (or: designloop ui)")
+    sys.exit(PAUSED if run.status == "paused" else 0)
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _record(run: str | None, folder: Path | None) -> RunRecord:
+    from designloop.record import read
+    from designloop.rundir import all_runs, find
+
+    if run:
+        return read(find(run, folder=folder))
+    runs = all_runs(folder)
+    if not runs:
+        raise RunError("no run is here yet. Begin with 'designloop demo' or 'designloop run FILE'.")
+    return read(runs[-1])
+
+
+@click.command()
+@RUN
+@RUNS
+def status(run: str | None, folder: Path | None) -> None:
+    """Say what runs, since when, and how long it may take; from any shell."""
+    from designloop.cli.views import status_text
+
+    click.echo(status_text(_record(run, folder)))
+
+
+@click.command(name="list")
+@RUNS
+def list_(folder: Path | None) -> None:
+    """List the runs, oldest first."""
+    from designloop.cli.views import list_text
+
+    click.echo(list_text(folder))
+
+
+@click.command()
+@RUN
+@RUNS
+def show(run: str | None, folder: Path | None) -> None:
+    """Show every trial of a run."""
+    from designloop.cli.views import trials_text
+
+    click.echo(trials_text(_record(run, folder)))
+
+
+@click.command()
+@RUN
+@RUNS
+def best(run: str | None, folder: Path | None) -> None:
+    """Show the answer of a run: best design, baseline, margins, whether to believe the model."""
+    from designloop.report import answer, last_screen
+
+    click.echo(last_screen(answer(_record(run, folder))))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("trial", type=int)
+@RUNS
+def why(run: str, trial: int, folder: Path | None) -> None:
+    """Say why a trial was proposed: prediction, exploration, nearest design, constraints."""
+    from designloop.cli.views import why_text
+
+    click.echo(why_text(_record(run, folder), trial))
+
+
+@click.command()
+@RUN
+@RUNS
+@click.option("--to", "output", type=click.Path(path_type=Path), help="FILE.csv or FILE.xlsx.")
+def export(run: str | None, folder: Path | None, output: Path | None) -> None:
+    """Write all trials as a table, with units in the headers."""
+    from designloop.report import write_csv, write_xlsx
+
+    record = _record(run, folder)
+    path = output or Path(f"{record.name}.csv")
+    writers = {".csv": write_csv, ".xlsx": write_xlsx}
+    if path.suffix.lower() not in writers:
+        raise RunError(f"{path}: tables are written as .csv or .xlsx; name the file so.")
+    try:
+        writers[path.suffix.lower()](record, path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}).") from None
+    click.echo(f"{len(record.trials)} trials are written to {path}.")
+
+
+@click.command()
+@RUN
+@RUNS
+@click.option("--verify", is_flag=True, help="Exit status 1 where a proposal differs.")
+def replay(run: str | None, folder: Path | None, verify: bool) -> None:
+    """Propose every design again from the record, and compare."""
+    from designloop.cli.views import replay_line
+    from designloop.replay import environment_differences
+    from designloop.replay import replay as replayed
+
+    record = _record(run, folder)
+    for difference in environment_differences(record):
+        click.echo(f"environment: {difference}")
+    results = replayed(record.directory, watch=lambda result: click.echo(replay_line(result)))
+    wrong = sum(not result.agrees for result in results)
+    click.echo(f"{len(results) - wrong} of {len(results)} proposals agree")
+    sys.exit(1 if verify and wrong else 0)
+
+
+@click.command()
+@RUN
+@RUNS
+@click.option("--uri", help="Another tracking store than the campaign's.")
+def sync(run: str | None, folder: Path | None, uri: str | None) -> None:
+    """Complete the MLflow record of a run from its journal."""
+    from designloop.tracking import sync as synced
+
+    record = _record(run, folder)
+    click.echo(f"bringing {record.name} into MLflow ...")
+    click.echo(str(synced(record.directory, uri=uri)))
+
+
+@click.command()
+@click.option("--uri", help="Tracking store; default: that of the last run.")
+@click.option("--port", default=5000, show_default=True, help="Port on this machine.")
+@RUNS
+def ui(uri: str | None, port: int, folder: Path | None) -> None:
+    """Open the MLflow UI on the record."""
+    import shlex
+    import subprocess
+
+    from designloop.tracking import ui_command
+
+    store = uri or _record(None, folder).campaign["tracking"]["uri"]
+    if not store:
+        raise RunError("the last run has no tracking store ('tracking: off'). Name one with --uri.")
+    command = ui_command(store, port=port)
+    click.echo(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it): {command}")
+    try:
+        subprocess.run(shlex.split(command), check=False)
+    except KeyboardInterrupt:
+        click.echo("ended.")
+
+
+COMMANDS: tuple[Any, ...] = (run_, demo, resume, status, list_, show, best, why, export, replay, sync, ui)

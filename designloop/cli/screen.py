@@ -1,0 +1,161 @@
+"""What a user sees while a campaign runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from designloop.record import RunRecord, TrialRecord
+from designloop.units import format_quantity
+
+SILENCE = 2.0
+"""Seconds after which a wait says what it does."""
+ROWS = 12
+
+
+def design_text(run: RunRecord, trial: TrialRecord) -> str:
+    """A design in the user's units."""
+    units = {p["name"]: p["unit"] for p in run.campaign["parameters"]}
+    return ", ".join(f"{n} {quantity(v, units.get(n, ''))}" for n, v in trial.parameters.items())
+
+
+def quantity(value: Any, unit: str) -> str:
+    """A value with its unit; words stay words."""
+    if isinstance(value, bool | str):
+        return str(value)
+    return format_quantity(float(value), unit)
+
+
+def value_text(run: RunRecord, trial: TrialRecord) -> str:
+    """What the trial gave: the objective's value, or how it ended."""
+    value = trial.value(run.metric)
+    if trial.status == "completed" and value is not None:
+        return quantity(value, run.campaign["metrics"].get(run.metric, ""))
+    return trial.status
+
+
+def verdict(run: RunRecord, trial: TrialRecord) -> str:
+    """Whether the trial is in bounds, and the worst constraint where it is not."""
+    if trial.status != "completed":
+        return trial.last.reason or "" if trial.last else ""
+    broken = []
+    for c in run.campaign["constraints"]:
+        value = trial.value(c["metric"])
+        if value is None:
+            broken.append((float("inf"), f"{c['metric']} not observed"))
+            continue
+        excess = value - c["bound"] if c["relation"] == "<=" else c["bound"] - value
+        if excess > 0:
+            shown = f"{c['metric']} {quantity(value, c['unit'])} against {c['relation']} "
+            broken.append((excess / (abs(c["bound"]) or 1.0), shown + quantity(c["bound"], c["unit"])))
+    return max(broken)[1] if broken else "in bounds"
+
+
+class PlainWatch:
+    """One line per trial; a line for every wait over two seconds."""
+
+    def __init__(self, say: Callable[[str], None] = click.echo) -> None:
+        self._say = say
+        self._timer: threading.Timer | None = None
+
+    def waits(self, what: str) -> None:
+        """Say what takes so long, once it does."""
+        self._quiet()
+        self._timer = threading.Timer(SILENCE, self._say, [f"... {what}"])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
+        """Tell of outcomes and decisions."""
+        self._quiet()
+        if entry["kind"] == "start":
+            self.waits(f"trial {entry['trial']} runs")
+        elif entry["kind"] == "outcome":
+            self._say(trial_line(run, run.trials[entry["trial"]]))
+        elif entry["kind"] == "import":
+            self._say(f"{len(entry['trials'])} existing trials taken in")
+        elif entry["kind"] == "decision" and entry["action"] != "resume":
+            self._say(f"{'paused' if entry['action'] == 'pause' else 'done'}: {entry['reason']}")
+
+    def close(self) -> None:
+        """End quietly."""
+        self._quiet()
+
+    def _quiet(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def trial_line(run: RunRecord, trial: TrialRecord) -> str:
+    """One trial on one line."""
+    best = run.best()
+    lead = f"{trial.index:4d}  {trial.reason.get('generator', trial.origin):<10} {value_text(run, trial):<22}"
+    known = f"best {value_text(run, best)} (trial {best.index})" if best else "nothing in bounds yet"
+    return f"{lead} {known:<38} {verdict(run, trial)}".rstrip()
+
+
+class LiveWatch(PlainWatch):
+    """A table that redraws itself, for terminals."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        super().__init__(say=lambda _: None)
+        self._run: RunRecord | None = None
+        self._doing, self._since = "starting", time.monotonic()
+        self._live = Live(get_renderable=self._table, refresh_per_second=4, transient=False)
+        self._live.start()
+
+    def waits(self, what: str) -> None:
+        """Show what is being done, and since when."""
+        self._doing, self._since = what, time.monotonic()
+
+    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
+        """Redraw."""
+        self._run = run
+        if entry["kind"] == "start":
+            self.waits(f"trial {entry['trial']} runs")
+        elif entry["kind"] == "decision":
+            self.waits(f"{entry['action']}: {entry['reason']}")
+
+    def close(self) -> None:
+        """Leave the last table on the screen."""
+        self._live.stop()
+
+    def _table(self) -> Any:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, title_justify="left")
+        for column in ("trial", "by", "value", "best so far", "bounds"):
+            table.add_column(column, overflow="ellipsis", no_wrap=True)
+        run = self._run
+        best = run.best() if run else None
+        for trial in run.trials[-ROWS:] if run else ():
+            mark = "*" if best is trial else ""
+            table.add_row(
+                f"{trial.index}{mark}",
+                str(trial.reason.get("generator", trial.origin)),
+                value_text(run, trial) if run else "",
+                value_text(run, best) if run and best else "",
+                verdict(run, trial) if run else "",
+            )
+        table.caption = f"{self._doing} ({time.monotonic() - self._since:.0f} s)"
+        table.caption_justify = "left"
+        return table
+
+
+def watcher() -> PlainWatch:
+    """The watch that fits where the output goes."""
+    return LiveWatch() if sys.stdout.isatty() else PlainWatch()
+
+
+def resume_hint(directory: Path) -> str:
+    """How to go on."""
+    return f"Everything recorded is safe. Go on with: designloop resume {directory.name}"

@@ -1,0 +1,177 @@
+"""A run as text: status, list, trials, reasons."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
+from designloop.errors import DesignloopError, RunError
+from designloop.record import RunRecord, TrialRecord, read
+from designloop.rundir import all_runs
+from designloop.space import Space
+
+if TYPE_CHECKING:
+    from designloop.replay import Replayed
+
+
+def list_text(folder: Path | None) -> str:
+    """The runs, oldest first, one a line."""
+    lines = []
+    for directory in all_runs(folder):
+        try:
+            run = read(directory)
+        except DesignloopError as error:
+            lines.append(f"{directory.name}  unreadable: {error}")
+            continue
+        best = run.best()
+        result = f"best {value_text(run, best)} (trial {best.index})" if best else "nothing in bounds yet"
+        lines.append(f"{run.name}  {_state(run):<9} {len(run.trials):4d} trials  {result}")
+    return "\n".join(lines) or "no run is here yet. Begin with 'designloop demo'."
+
+
+def status_text(run: RunRecord) -> str:
+    """What runs, since when, how long trials take, what is queued, when it may end, how the mirror does."""
+    lines = [f"{run.name}: {_state(run)}, {len(run.trials)} of {run.campaign['stop']['trials']} trials"]
+    if run.decisions and run.status != "running":
+        lines.append(f"  {run.decisions[-1]['reason']}")
+    now = time.time()
+    for trial in run.trials:
+        if trial.status == "running" and trial.last:
+            lines.append(f"  trial {trial.index} runs since {duration(now - trial.last.started)}")
+        elif trial.status == "proposed":
+            lines.append(f"  trial {trial.index} is queued")
+    lines += _timing(run)
+    best = run.best()
+    if best:
+        lines.append(f"  best so far: {value_text(run, best)} (trial {best.index}): {design_text(run, best)}")
+    return "\n".join(lines + _mirror(run))
+
+
+def _state(run: RunRecord) -> str:
+    if run.status == "running" and not _is_held(run.directory):
+        return "stopped"
+    return run.status
+
+
+def _is_held(directory: Path) -> bool:
+    """True where a process holds the journal's lock."""
+    import fcntl
+
+    from designloop.journal import FILE
+
+    with (directory / FILE).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _timing(run: RunRecord) -> list[str]:
+    oracle = [a.seconds for t in run.trials for a in t.attempts if a.seconds is not None]
+    proposing = [p["seconds"]["propose"] for p in run.proposals if "propose" in p["seconds"]]
+    if not oracle:
+        return []
+    each = statistics.fmean(oracle) + (statistics.fmean(proposing[-10:]) if proposing else 0.0)
+    left = run.campaign["stop"]["trials"] - sum(t.origin != "existing" for t in run.trials)
+    lines = [f"  a trial takes the oracle {duration(statistics.median(oracle))} (median)"]
+    if run.status == "running" and left > 0:
+        lines.append(f"  {left} trials are left at most: about {duration(left * each)}")
+    return lines
+
+
+def _mirror(run: RunRecord) -> list[str]:
+    path = run.directory / "mirror.json"
+    try:
+        state = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    if state.get("error"):
+        return [f"  MLflow is behind: {state['error']} (designloop sync {run.name} completes it)"]
+    return []
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: ``0.02 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def trials_text(run: RunRecord) -> str:
+    """Every trial on a line, with its design."""
+    if not run.trials:
+        return f"{run.name}: no trial yet"
+    return "\n".join(f"{trial_line(run, t)}\n      {design_text(run, t)}" for t in run.trials)
+
+
+def replay_line(result: Replayed) -> str:
+    """One replayed proposal."""
+    trials = ", ".join(map(str, result.trials))
+    if result.agrees:
+        exact = "identical" if result.difference == 0 else f"within {result.difference:.1g}"
+        return f"proposal {result.number} (trial {trials}): {exact}"
+    cause = "" if result.digest_agrees else "; the history it saw is not the one recorded"
+    return (
+        f"proposal {result.number} (trial {trials}): differs by {result.difference:.3g} of the range{cause}"
+    )
+
+
+def why_text(run: RunRecord, index: int) -> str:
+    """Why one trial was proposed, and how it came out. Raises RunError."""
+    if not 0 <= index < len(run.trials):
+        raise RunError(f"{run.name} has trials 0 to {len(run.trials) - 1}, not {index}.")
+    trial = run.trials[index]
+    reason = trial.reason
+    lines = [f"trial {index}: {design_text(run, trial)}", f"  {reason.get('text', trial.origin)}"]
+    lines += _predictions(run, trial)
+    if "probability_of_feasibility" in reason:
+        lines.append(f"  chance to meet every bound: {reason['probability_of_feasibility']:.0%}")
+    if "exploration_share" in reason:
+        lines.append(f"  share of exploration: {reason['exploration_share']:.0%}")
+    nearest = reason.get("nearest_trial")
+    if nearest is not None:
+        other = run.trials[nearest]
+        lines.append(f"  nearest tried design: trial {nearest} ({value_text(run, other)})")
+        lines.append(f"    {_differences(run, trial, other)}")
+    lines += _repeats(run, trial)
+    lines.append(f"  outcome: {value_text(run, trial)}; {verdict(run, trial)}")
+    return "\n".join(lines)
+
+
+def _predictions(run: RunRecord, trial: TrialRecord) -> list[str]:
+    units = run.campaign["metrics"]
+    lines = []
+    for metric, (mean, sd) in trial.reason.get("prediction", {}).items():
+        unit = units.get(metric, "")
+        low, high = quantity(mean - 2 * sd, unit), quantity(mean + 2 * sd, unit)
+        text = f"  {metric}: predicted {quantity(mean, unit)}, 95 % band {low} to {high}"
+        value = trial.value(metric)
+        if value is not None:
+            text += f"; came out {quantity(value, unit)}"
+            text += f" (z = {(value - mean) / sd:+.1f})" if sd > 0 else ""
+        bounds = [c for c in run.campaign["constraints"] if c["metric"] == metric]
+        text += "".join(f"; bound {c['relation']} {quantity(c['bound'], c['unit'])}" for c in bounds)
+        lines.append(text)
+    return lines
+
+
+def _differences(run: RunRecord, trial: TrialRecord, other: TrialRecord) -> str:
+    space = Space.from_json({"parameters": run.campaign["parameters"]})
+    ours, theirs = space.to_unit([trial.parameters, other.parameters])
+    moves = zip(space.names, abs(ours - theirs), strict=True)
+    return ", ".join(f"{name} {move:.1%} of its range away" for name, move in moves)
+
+
+def _repeats(run: RunRecord, trial: TrialRecord) -> list[str]:
+    same = [t.index for t in run.trials if t.index != trial.index and t.parameters == trial.parameters]
+    return [f"  the same design as trial {same[0]}"] if same else []

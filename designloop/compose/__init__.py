@@ -1,0 +1,3 @@
+"""Oracles made of oracles."""
+
+from designloop.compose.dies import CampaignOracle as CampaignOracle

@@ -1,0 +1,216 @@
+"""One trial is many devices: process variables sampled inside it, outcomes aggregated over the dies."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designloop.campaign.expression import Expression
+from designloop.campaign.model import Campaign, Outcome, ProcessVariable
+from designloop.errors import OracleError
+from designloop.oracle import BatchOracle, Context, Infeasible, Observation, Oracle, Result, Value
+
+REPLICATES = 8
+"""Independent scrambles of the low-discrepancy points; their spread gives the standard error."""
+
+Die = Mapping[str, float]
+Answers = Sequence[Result | Infeasible]
+Array = NDArray[np.float64]
+
+
+def corners(process: Sequence[ProcessVariable], *, sigma: float) -> list[dict[str, float]]:
+    """The mean first, then all sign combinations of mean +- sigma sd: 1 + 2^k dies, in user's units."""
+    mean = {v.name: v.mean for v in process}
+    if not process:
+        return [mean]
+    signs = itertools.product((-1.0, 1.0), repeat=len(process))
+    return [mean] + [
+        {v.name: v.mean + sign * sigma * v.sd for v, sign in zip(process, choice, strict=True)}
+        for choice in signs
+    ]
+
+
+def sampled(process: Sequence[ProcessVariable], *, samples: int, seed: int) -> list[dict[str, float]]:
+    """Dies by randomized quasi-Monte-Carlo: REPLICATES scrambled Sobol sets one after the other.
+
+    Each set holds a power of two of dies, at least ``samples / REPLICATES``.
+    """
+    from scipy.stats import norm, qmc
+
+    size = max(1, int(np.ceil(np.log2(samples / REPLICATES))))
+    seeds = np.random.SeedSequence(seed).spawn(REPLICATES)
+    sets = [qmc.Sobol(len(process), rng=np.random.default_rng(s)).random_base2(size) for s in seeds]
+    normal = norm.ppf(np.clip(np.concatenate(sets), 1e-12, 1 - 1e-12))
+    return [{v.name: float(v.mean + v.sd * z) for v, z in zip(process, row, strict=True)} for row in normal]
+
+
+def replicate_sem(values: Array) -> float:
+    """Standard error of the mean of ``values`` from the spread of its REPLICATES parts."""
+    means = values.reshape(REPLICATES, -1).mean(axis=1)
+    return float(means.std(ddof=1) / np.sqrt(REPLICATES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dies:
+    """Answers of the oracle for one design and many dies; the nominal die stands first."""
+
+    campaign: Campaign
+    design: Mapping[str, Value]
+    samples: Sequence[Die]
+    answers: Answers
+
+    def column(self, name: str) -> Array | None:
+        """One output over the dies, shape (dies,), or None where a die does not have it."""
+        values = [answer.metrics.get(name) for answer in self.answers]
+        if any(v is None for v in values):
+            return None
+        return np.array([v.value for v in values if v is not None])
+
+    def evaluate(self, expression: Expression) -> Array | None:
+        """An expression over outputs, process variables and design, (dies,); None where a die lacks one."""
+        process = {n: np.array([s[n] for s in self.samples]) for n in self.samples[0]} if self.samples else {}
+        known = self.campaign.known(self.design, process)
+        columns = {}
+        for name in expression.names:
+            columns[name] = known[name] if name in known else self.column(name)
+            if columns[name] is None:
+                return None
+        return np.broadcast_to(np.asarray(expression.evaluate(columns), dtype=float), len(self.answers))
+
+    def outcome(self, outcome: Outcome) -> Observation | None:
+        """One outcome aggregated over the dies; None where the dies do not carry it."""
+        if outcome.aggregate == "yield":
+            return self.share_in_spec()
+        values = self.evaluate(outcome.expression)
+        return None if values is None else aggregate(values, outcome.aggregate)
+
+    def in_spec(self) -> NDArray[np.bool_]:
+        """Which dies meet every spec, shape (dies,); a buckled or etched-away die does not."""
+        good = np.array([isinstance(answer, Result) for answer in self.answers])
+        alive = np.flatnonzero(good).tolist()
+        survivors = replace(
+            self, samples=[self.samples[i] for i in alive], answers=[self.answers[i] for i in alive]
+        )
+        for spec in self.campaign.specs if len(alive) else ():
+            slack = survivors.evaluate(spec.slack)
+            good[alive] &= False if slack is None else slack >= 0
+        return good
+
+    def share_in_spec(self) -> Observation:
+        """Yield over the sampled dies. The error is never below that of a near-certain share."""
+        good = self.in_spec()[1:].astype(float)
+        share, size = float(good.mean()), len(good)
+        cautious = (good.sum() + 1) / (size + 2)
+        return Observation(
+            value=share, sem=max(replicate_sem(good), float(np.sqrt(cautious * (1 - cautious) / size)) / 4)
+        )
+
+
+def aggregate(values: Array, how: str) -> Observation:
+    """Values over the dies, the nominal die first, as one observation."""
+    if how == "max":
+        return Observation(value=float(values.max()))
+    if how == "min":
+        return Observation(value=float(values.min()))
+    if how == "mean":
+        return Observation(value=float(values[1:].mean()), sem=replicate_sem(values[1:]))
+    return Observation(value=float(values[0]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignOracle:
+    """The oracle as a campaign asks it: a design in the user's units, all dies, the campaign's outcomes."""
+
+    campaign: Campaign
+    oracle: Oracle
+
+    def evaluate(self, design: Mapping[str, Value], context: Context) -> Result:
+        """Every output at the nominal die, every outcome over the dies.
+
+        Raises Infeasible where the nominal die, or a die that the mode cannot do without, cannot exist;
+        what is known all the same comes with it.
+        """
+        dies = self.dies(design, context)
+        first = dies.answers[0]
+        metrics = {**first.metrics, **self._spread(dies)}
+        for outcome in self.campaign.outcomes:
+            observation = dies.outcome(outcome)
+            if observation is not None:
+                metrics[outcome.name] = observation
+        reason = self._broken(dies)
+        if reason:
+            metrics.pop(self.campaign.objective.metric, None)
+            raise Infeasible(reason, metrics=metrics)
+        return Result(metrics=metrics, artifacts=first.artifacts if isinstance(first, Result) else {})
+
+    def dies(self, design: Mapping[str, Value], context: Context) -> Dies:
+        """Ask the oracle for the nominal die and for those the objective's mode wants."""
+        objective, process = self.campaign.objective, self.campaign.process
+        samples: list[dict[str, float]] = corners(process, sigma=objective.sigma)
+        if objective.mode == "nominal" or not process:
+            samples = samples[:1]
+        elif objective.mode in ("mean", "yield"):
+            samples = samples[:1] + sampled(process, samples=objective.samples, seed=context.seed)
+        return self.answer(design, samples, context)
+
+    def answer(self, design: Mapping[str, Value], samples: Sequence[Die], context: Context) -> Dies:
+        """Ask the oracle for given dies."""
+        inputs = [self.campaign.inputs_of(design, sample) for sample in samples]
+        if len(inputs) > 1 and isinstance(self.oracle, BatchOracle):
+            answers = list(self.oracle.evaluate_batch(inputs, context))
+        else:
+            answers = [_ask(self.oracle, v, _context_of(context, n)) for n, v in enumerate(inputs)]
+        for answer in answers:
+            self._check(answer)
+        return Dies(campaign=self.campaign, design=design, samples=samples, answers=answers)
+
+    def _check(self, answer: Result | Infeasible) -> None:
+        """Declared outputs and no others; an infeasible answer may leave some out."""
+        declared = {output.name for output in self.campaign.declaration.outputs}
+        missing = declared - set(answer.metrics) if isinstance(answer, Result) else set()
+        extra = set(answer.metrics) - declared
+        if missing or extra:
+            wrong = f"without {', '.join(sorted(missing))}" if missing else f"with {', '.join(sorted(extra))}"
+            raise OracleError(f"the oracle answered {wrong}, unlike its declaration")
+
+    def _spread(self, dies: Dies) -> dict[str, Observation]:
+        """Outputs over the dies beside their nominal values, so that a later revision can bound them."""
+        hows = {"worst_corner": ("max", "min"), "mean": ("mean",)}.get(self.campaign.objective.mode, ())
+        spread = {}
+        for output in self.campaign.declaration.outputs if len(dies.answers) > 1 else ():
+            column = dies.column(output.name)
+            if column is not None:
+                spread.update({f"{output.name}.{how}": aggregate(column, how) for how in hows})
+        return spread
+
+    def _broken(self, dies: Dies) -> str | None:
+        bad = [i for i, answer in enumerate(dies.answers) if isinstance(answer, Infeasible)]
+        if not bad:
+            return None
+        reason = dies.answers[bad[0]].reason  # type: ignore[union-attr]
+        if bad[0] == 0:
+            return reason
+        if self.campaign.objective.mode == "yield":
+            return None
+        units = {v.name: v.unit for v in self.campaign.process}
+        where = ", ".join(f"{n} = {v:.4g} {units[n]}".rstrip() for n, v in dies.samples[bad[0]].items())
+        return f"{len(bad)} of {len(dies.answers)} dies cannot work; first at {where}: {reason}"
+
+
+def _ask(oracle: Oracle, values: Mapping[str, Value], context: Context) -> Result | Infeasible:
+    try:
+        return oracle.evaluate(values, context)
+    except Infeasible as answer:
+        return answer
+
+
+def _context_of(context: Context, number: int) -> Context:
+    """The nominal die has the trial's own seed and folder; the others a seed each and no folder."""
+    if number == 0:
+        return context
+    seed = int(np.random.SeedSequence([context.seed, number]).generate_state(1)[0])
+    return replace(context, seed=seed, directory=None)

@@ -1,0 +1,217 @@
+"""Exact Gaussian-process posterior of a saved model, in NumPy alone.
+
+A saved model holds one independent GP per metric:
+constant mean m, kernel k with one lengthscale per parameter and unit signal variance, noise variances
+s_i, inputs on the unit cube, outputs through a recorded transform. With K = k(X, X) + diag(s):
+mean(x) = m + k(x, X) K^-1 (z - m), var(x) = 1 - k(x, X) K^-1 k(X, x).
+Source: Rasmussen, Williams 2006, equations 2.25 and 2.26.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designloop.learning.features import Encoder, levels_of
+from designloop.learning.kernels import Array, Kernel, correlation, squared_distance
+from designloop.learning.saved import SavedModel
+from designloop.learning.transforms import MetricTransform
+from designloop.space import Design, Space
+
+VERSION = 1
+JITTER = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricModel:
+    """The GP of one metric: ``unit`` (n, d), ``z`` and ``noise`` (n,) in model units."""
+
+    metric: str
+    encoder: Encoder
+    kernel: Kernel
+    lengthscales: tuple[float, ...]
+    transform: MetricTransform
+    unit: Array
+    z: Array
+    noise: Array
+    noise_level: float
+    trials: tuple[int, ...]
+    fixed_mean: float | None = None
+    internal: bool = False
+    """True for a model the strategy keeps for itself, such as viability."""
+
+    def scaled(self, unit: Array) -> Array:
+        """Features divided by their lengthscales, (..., D)."""
+        scale = np.asarray(self.lengthscales)[self.encoder.groups]
+        return np.asarray(self.encoder.features(np.asarray(unit, dtype=float)) / scale)
+
+    @cached_property
+    def chol(self) -> Array:
+        """Lower Cholesky factor of K, (n, n)."""
+        points = self.scaled(self.unit)
+        gram = correlation(self.kernel, squared_distance(points, points))
+        gram[np.diag_indices(len(gram))] = 1.0 + self.noise + JITTER
+        return np.asarray(np.linalg.cholesky(gram))
+
+    @cached_property
+    def whitener(self) -> Array:
+        """Inverse of the Cholesky factor, (n, n)."""
+        return np.asarray(np.linalg.inv(self.chol))
+
+    @cached_property
+    def mean(self) -> float:
+        """The constant mean: given, or by generalized least squares."""
+        if self.fixed_mean is not None:
+            return self.fixed_mean
+        ones = self.whitener.sum(1)
+        return float(ones @ (self.whitener @ self.z) / (ones @ ones))
+
+    @cached_property
+    def alpha(self) -> Array:
+        """K^-1 (z - m), (n,)."""
+        return np.asarray(self.whitener.T @ (self.whitener @ (self.z - self.mean)))
+
+    def posterior(self, unit: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the noise-free metric in model units, at (k, d): (k,), (k,)."""
+        cross = correlation(self.kernel, squared_distance(self.scaled(unit), self.scaled(self.unit)))
+        variance = 1.0 - ((cross @ self.whitener.T) ** 2).sum(1)
+        return self.mean + cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
+
+    def with_points(self, unit: Array, z: Array) -> MetricModel:
+        """A copy that believes ``z`` (k,) at ``unit`` (k, d), with the smallest noise of the data."""
+        noise = np.full(len(z), float(self.noise.min()) if len(self.noise) else self.noise_level)
+        return replace(
+            self,
+            unit=np.vstack([self.unit, unit]),
+            z=np.append(self.z, z),
+            noise=np.append(self.noise, noise),
+            trials=(*self.trials, *(-1 for _ in z)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveOneOut:
+    """How well one metric is predicted at each trial from all other trials.
+
+    ``mean`` and ``sd`` (of a new observation) in metric units; ``z`` = (observed - mean) / sd in model
+    units; ``coverage``: share of |z| <= 1.96; ``r2`` and ``nrmse`` (RMSE over the data's standard
+    deviation) in model units, so that a metric spanning decades is judged in its logarithm.
+    """
+
+    trials: tuple[int, ...]
+    observed: Array
+    mean: Array
+    sd: Array
+    z: Array
+    coverage: float
+    r2: float
+    nrmse: float
+
+
+def predict(model: SavedModel, designs: Sequence[Design]) -> dict[str, tuple[Array, Array]]:
+    """Predict every metric at ``designs``: {metric: (mean (n,), sd (n,))} in metric units.
+
+    ``sd`` is that of the noise-free metric. Where the metric is modelled through a logarithm, ``mean``
+    is the median and ``sd`` half the width of the central 68 % interval.
+    """
+    unit = np.asarray(Space.from_json(model.config["space"]).to_unit(designs), dtype=float)
+    return {m.metric: m.transform.to_metric(*m.posterior(unit)) for m in unpack(model) if not m.internal}
+
+
+def leave_one_out(model: SavedModel) -> dict[str, LeaveOneOut]:
+    """Leave-one-out predictions of every metric in closed form, hyper-parameters kept.
+
+    mean_i = z_i - alpha_i / (K^-1)_ii, var_i = 1 / (K^-1)_ii.
+    Source: Sundararajan, Keerthi 2001; Rasmussen, Williams 2006, equation 5.12.
+    """
+    return {m.metric: _leave_one_out(m) for m in unpack(model) if not m.internal}
+
+
+def _leave_one_out(model: MetricModel) -> LeaveOneOut:
+    precision = (model.whitener**2).sum(0)
+    mean, sd = model.z - model.alpha / precision, np.sqrt(1.0 / precision)
+    scores = (model.z - mean) / sd
+    residual = float(((model.z - mean) ** 2).mean())
+    spread = float(model.z.var())
+    center, half = model.transform.to_metric(mean, sd)
+    return LeaveOneOut(
+        trials=model.trials,
+        observed=model.transform.inverse(model.z),
+        mean=center,
+        sd=half,
+        z=scores,
+        coverage=float((np.abs(scores) <= 1.96).mean()),
+        r2=1.0 - residual / spread if spread > 0 else 0.0,
+        nrmse=(residual / spread) ** 0.5 if spread > 0 else float("inf"),
+    )
+
+
+def pack(models: Sequence[MetricModel], *, space: Space) -> SavedModel:
+    """One saved model of several metrics; ``units`` are left empty for whoever knows them."""
+    config: dict[str, Any] = {
+        "version": VERSION,
+        "kind": "gp",
+        "space": space.to_json(),
+        "metrics": [m.metric for m in models if not m.internal],
+        "units": {},
+        "models": [_config(m) for m in models],
+    }
+    arrays = {
+        f"{i}/{name}": np.asarray(getattr(m, name), dtype=float)
+        for i, m in enumerate(models)
+        for name in ("unit", "z", "noise")
+    }
+    return SavedModel(config=config, arrays=arrays)
+
+
+def unpack(model: SavedModel) -> list[MetricModel]:
+    """The GPs of a saved model. Raises ValueError for a model of another kind or version."""
+    if model.config.get("kind") != "gp" or model.config.get("version") != VERSION:
+        raise ValueError(
+            f"This is a model of kind {model.config.get('kind')!r}, version {model.config.get('version')!r}; "
+            f"expected kind 'gp', version {VERSION}."
+        )
+    return [_metric_model(c, model.arrays, i) for i, c in enumerate(model.config["models"])]
+
+
+def encoder_of(space: Space) -> Encoder:
+    """The encoder of a space's unit cube."""
+    return Encoder(levels_of(space.parameters))
+
+
+def _config(model: MetricModel) -> dict[str, Any]:
+    return {
+        "metric": model.metric,
+        "levels": list(model.encoder.levels),
+        "kernel": model.kernel,
+        "lengthscales": list(model.lengthscales),
+        "noise": model.noise_level,
+        "mean": model.mean,
+        "transform": model.transform.to_json(),
+        "trials": list(model.trials),
+        "internal": model.internal,
+    }
+
+
+def _metric_model(
+    config: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]], i: int
+) -> MetricModel:
+    return MetricModel(
+        metric=config["metric"],
+        encoder=Encoder(tuple(config["levels"])),
+        kernel=config["kernel"],
+        lengthscales=tuple(config["lengthscales"]),
+        transform=MetricTransform.from_json(config["transform"]),
+        unit=arrays[f"{i}/unit"],
+        z=arrays[f"{i}/z"],
+        noise=arrays[f"{i}/noise"],
+        noise_level=config["noise"],
+        trials=tuple(config["trials"]),
+        fixed_mean=config["mean"],
+        internal=config["internal"],
+    )

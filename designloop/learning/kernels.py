@@ -1,0 +1,39 @@
+"""Stationary kernels with one lengthscale per input, as functions of the scaled squared distance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Kernel = Literal["rbf", "matern52"]
+
+ROOT5 = 5.0**0.5
+
+
+def squared_distance(a: Array, b: Array) -> Array:
+    """Squared Euclidean distances of rows, (n, D) and (m, D) to (n, m)."""
+    gap = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)[None] - 2.0 * a @ b.T
+    return np.asarray(np.maximum(gap, 0.0))
+
+
+def correlation(kernel: Kernel, r2: Array) -> Array:
+    """Correlation at scaled squared distance ``r2``.
+
+    ``rbf``: exp(-r2 / 2). ``matern52``: (1 + sqrt(5) r + 5 r2 / 3) exp(-sqrt(5) r).
+    Source: Rasmussen, Williams 2006, equations 4.9 and 4.17.
+    """
+    if kernel == "rbf":
+        return np.asarray(np.exp(-0.5 * r2))
+    r = ROOT5 * np.sqrt(r2)
+    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
+
+
+def minus_two_slope(kernel: Kernel, r2: Array) -> Array:
+    """-2 d(correlation)/d(r2), which stays finite at r2 = 0."""
+    if kernel == "rbf":
+        return correlation(kernel, r2)
+    r = ROOT5 * np.sqrt(r2)
+    return np.asarray(5.0 / 3.0 * (1.0 + r) * np.exp(-r))

@@ -1,0 +1,206 @@
+"""The loop: keeps the pipeline full, in order, survivable. The only stateful object."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from designloop import record, revision, stopping
+from designloop.campaign.model import Campaign
+from designloop.execution import Executor, Outcome, Task
+from designloop.journal import Journal
+from designloop.learning.saved import SavedModel
+from designloop.oracle import Context
+from designloop.record import RunRecord, TrialRecord
+from designloop.strategies.base import Proposal, Strategy, StrategyExhausted
+
+
+class Watch(Protocol):
+    """Somebody who looks on; none of its answers matter."""
+
+    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
+        """A record became durable."""
+
+    def waits(self, what: str) -> None:
+        """Something that may take longer than two seconds begins."""
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
+        """Say nothing."""
+
+    def waits(self, what: str) -> None:
+        """Say nothing."""
+
+
+class Loop:
+    """One campaign in one run directory, with the journal's lock held."""
+
+    def __init__(
+        self,
+        *,
+        campaign: Campaign,
+        journal: Journal,
+        run: RunRecord,
+        strategy: Strategy,
+        executor: Executor,
+        watch: Watch,
+    ) -> None:
+        self.campaign, self.run = campaign, run
+        self._journal, self._strategy = journal, strategy
+        self._executor, self._watch = executor, watch
+
+    def go(self) -> RunRecord:
+        """Run to the end or to a pause; every step is durable before the next begins."""
+        self._seed_trials()
+        while self.run.status == "running":
+            self._evaluate(stopping.open_trials(self.run))
+            if self.run.status != "running":
+                break
+            reason = stopping.stop_reason(self.run, self.campaign.stop)
+            if reason:
+                self._decide("stop", reason)
+            else:
+                self._propose()
+        return self.run
+
+    def _append(self, kind: str, **content: Any) -> None:
+        entry = self._journal.append(kind, **content)
+        record.apply(self.run, entry)
+        self._watch.recorded(entry, self.run)
+
+    def _decide(self, action: str, reason: str, **content: Any) -> None:
+        self._append("decision", action=action, reason=reason, **content)
+
+    def _seed_trials(self) -> None:
+        """Imported data and the designs that the user wants first, once each."""
+        origins = {trial.origin for trial in self.run.trials}
+        if self.campaign.existing and "existing" not in origins:
+            self._append("import", trials=[_imported(i, t) for i, t in enumerate(self.campaign.existing)])
+        if self.campaign.baseline and "baseline" not in origins:
+            self._append_given("baseline", [dict(self.campaign.baseline)])
+        if self.campaign.start_with and "start_with" not in origins:
+            self._append_given("start_with", [dict(design) for design in self.campaign.start_with])
+
+    def _append_given(self, origin: str, designs: list[dict[str, Any]]) -> None:
+        reason = {"generator": origin, "text": "given in the campaign file"}
+        first = len(self.run.trials)
+        self._append(
+            "proposal",
+            number=len(self.run.proposals),
+            origin=origin,
+            digest=revision.history_of(self.run).digest(),
+            candidates=[
+                {"trial": first + i, "parameters": d, "reason": reason} for i, d in enumerate(designs)
+            ],
+            seconds={},
+        )
+
+    def _propose(self) -> None:
+        history = revision.history_of(self.run)
+        wanted = int(self.campaign.strategy.options.get("batch", 1))
+        count = min(wanted, stopping.budget_left(self.run, self.campaign.stop))
+        start = time.perf_counter()
+        self._watch.waits("choosing the next design")
+        try:
+            proposal = self._strategy.propose(history, count)
+        except StrategyExhausted as end:
+            self._decide("stop", str(end))
+            return
+        seconds = {**proposal.seconds, "propose": time.perf_counter() - start}
+        number = len(self.run.proposals)
+        model = self._keep_model(proposal.model, number) if proposal.model else None
+        self._append(
+            "proposal",
+            number=number,
+            origin="strategy",
+            digest=history.digest(),
+            strategy=self.campaign.strategy.name,
+            seed=self.campaign.seed,
+            candidates=_candidates(proposal, first=len(self.run.trials)),
+            fit=proposal.fit,
+            refitted=proposal.refitted,
+            model=model,
+            seconds={name: round(value, 4) for name, value in seconds.items()},
+        )
+
+    def _keep_model(self, model: SavedModel, number: int) -> str:
+        """The model's folder, relative to the run; complete before the proposal names it."""
+        name = f"models/{number:04d}"
+        final, fresh = self.run.directory / name, self.run.directory / f"{name}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(final, ignore_errors=True)
+        units = self.run.campaign["metrics"]
+        config = {**model.config, "units": {m: units[m] for m in model.config["metrics"] if m in units}}
+        SavedModel(config=config, arrays=model.arrays).save(fresh)
+        os.replace(fresh, final)
+        return name
+
+    def _evaluate(self, trials: list[TrialRecord]) -> None:
+        for trial in trials:
+            task = self._task(trial)
+            self._append("start", trial=trial.index, attempt=task.attempt, handle=self._executor.handle(task))
+            for _, outcome in self._executor.run([task]):
+                self._append_outcome(task, outcome)
+            reason = stopping.pause_reason(self.run, self.campaign.failure_limit)
+            if reason:
+                self._decide("pause", reason)
+                return
+
+    def _task(self, trial: TrialRecord) -> Task:
+        attempt = len(trial.attempts) + 1
+        name = f"{trial.index:03d}" if attempt == 1 else f"{trial.index:03d}-{attempt}"
+        directory = self.run.directory / "trials" / name
+        directory.mkdir(parents=True, exist_ok=True)
+        seed = revision.seed_of(self.campaign.seed, "oracle", trial.index)
+        return Task(
+            trial=trial.index,
+            attempt=attempt,
+            design=trial.parameters,
+            context=Context(seed=seed, directory=directory),
+        )
+
+    def _append_outcome(self, task: Task, outcome: Outcome) -> None:
+        directory = task.context.directory
+        artifacts = {p.name: str(p.relative_to(self.run.directory)) for p in _files(directory)}
+        if not artifacts and directory:
+            with suppress(OSError):
+                directory.rmdir()
+        self._append(
+            "outcome",
+            trial=task.trial,
+            attempt=task.attempt,
+            status=outcome.status,
+            metrics=record.observed(outcome.metrics),
+            reason=outcome.reason,
+            seconds=round(outcome.seconds, 4),
+            artifacts=artifacts,
+        )
+
+
+def _files(directory: Path | None) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.is_file()) if directory else []
+
+
+def _candidates(proposal: Proposal, *, first: int) -> list[dict[str, Any]]:
+    return [
+        {"trial": first + i, "parameters": c.parameters, "reason": c.reason}
+        for i, c in enumerate(proposal.candidates)
+    ]
+
+
+def _imported(index: int, trial: Any) -> dict[str, Any]:
+    return {
+        "trial": index,
+        "parameters": dict(trial.parameters),
+        "metrics": {name: {"value": value} for name, value in trial.metrics.items()},
+        "status": "failed" if trial.failed else "completed",
+        "source": trial.source,
+        "in_range": trial.in_range,
+    }

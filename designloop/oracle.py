@@ -1,0 +1,292 @@
+"""The oracle contract: what an oracle declares, what it is given, and what it answers.
+
+The shortest oracle is one annotated function::
+
+    from typing import Annotated
+    from designloop.oracle import Input, Output
+
+    def simulate(
+        length: Annotated[float, Input(lower=200, upper=800, unit="um", description="beam length")],
+    ) -> Annotated[dict[str, float], Output("stiffness", unit="N/m", description="bending stiffness")]:
+        return {"stiffness": 3.2e5 / length**3}
+
+A class with a ``declaration`` and an ``evaluate`` method serves state, options, batches and artifacts.
+Values arrive in the units that the declaration names and are returned in the units of its outputs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+from designloop.errors import OracleError
+
+Value = float | int | str | bool
+"""One value of one input."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One declared input. ``lower`` and ``upper`` bound what the oracle can answer, in ``unit``.
+
+    An input with ``default`` may be left out of a campaign; ``choices`` makes it categorical.
+    """
+
+    name: str = ""
+    unit: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    default: Value | None = None
+    choices: tuple[Value, ...] = ()
+    ordered: bool = False
+    integer: bool = False
+    log: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One declared output. A ``margin`` is signed: at or above zero the design is allowed.
+
+    Margins become outcome constraints by default, so that a model sees the cliff coming.
+    """
+
+    name: str
+    unit: str = field(default="", kw_only=True)
+    description: str = field(default="", kw_only=True)
+    margin: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """Everything others may know of an oracle without running it."""
+
+    name: str
+    summary: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    options: Mapping[str, Value] = field(default_factory=dict)
+    """Options in force, as given in ``oracle: {name: ..., options: {...}}``."""
+    stochastic: bool = False
+    """True where the seed changes the answer."""
+    cheap: bool = False
+    """True where hundreds of evaluations inside one trial are affordable."""
+    version: str = "1"
+    labels: tuple[str, ...] = ()
+    """Words that must stand beside every number, such as ``calibrated``."""
+    source: str = ""
+    """Published origin: author, year, equation."""
+
+    def input(self, name: str) -> Input:
+        """The declared input ``name``; raises KeyError."""
+        return next((i for i in self.inputs if i.name == name), None) or _missing(name)
+
+    def output(self, name: str) -> Output:
+        """The declared output ``name``; raises KeyError."""
+        return next((o for o in self.outputs if o.name == name), None) or _missing(name)
+
+
+def _missing(name: str) -> typing.NoReturn:
+    raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One metric of one evaluation.
+
+    ``sem`` is the standard error of sampling only; ``lower`` and ``upper`` bound the numerical error,
+    which is a bias and never noise.
+    """
+
+    value: float
+    sem: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What an evaluation may know beside its parameters."""
+
+    seed: int = 0
+    fidelity: str | None = None
+    directory: Path | None = None
+    """A folder of the trial's own; files written here become artifacts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The answer of one evaluation: every declared output, and artifacts by name."""
+
+    metrics: Mapping[str, Observation]
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Infeasible(Exception):  # noqa: N818 - an answer, not an error
+    """The design cannot exist or cannot work: an answer with a reason, not a failure.
+
+    ``metrics`` may carry the outputs that are known all the same, such as signed margins.
+    """
+
+    def __init__(self, reason: str, *, metrics: Mapping[str, float | Observation] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.metrics = as_observations(metrics or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the metrics, for processes."""
+        return (_infeasible, (self.reason, dict(self.metrics)))
+
+
+def _infeasible(reason: str, metrics: Mapping[str, Observation]) -> Infeasible:
+    return Infeasible(reason, metrics=metrics)
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """Parameters in, observations out."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """Inputs, outputs, units and nature of this oracle."""
+        ...
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        """Answer for one design, in declared units. Raises Infeasible, or any exception on failure."""
+        ...
+
+
+@runtime_checkable
+class BatchOracle(Oracle, Protocol):
+    """An oracle that answers many designs at once, faster than one by one."""
+
+    def evaluate_batch(
+        self, parameters: Sequence[Mapping[str, Value]], context: Context
+    ) -> Sequence[Result | Infeasible]:
+        """One answer per design, in order; an infeasible design does not stop the others."""
+        ...
+
+
+def evaluate_many(
+    oracle: Oracle, parameters: Sequence[Mapping[str, Value]], context: Context
+) -> list[Result | Infeasible]:
+    """Answer many designs: in one call where the oracle can, one by one where it cannot."""
+    if isinstance(oracle, BatchOracle):
+        return list(oracle.evaluate_batch(parameters, context))
+    answers: list[Result | Infeasible] = []
+    for design in parameters:
+        try:
+            answers.append(oracle.evaluate(design, context))
+        except Infeasible as answer:
+            answers.append(answer)
+    return answers
+
+
+def as_observations(metrics: Mapping[str, float | Observation]) -> dict[str, Observation]:
+    """Plain numbers as observations without error; raises OracleError for anything else."""
+    observations = {}
+    for name, value in metrics.items():
+        if not isinstance(value, Observation):
+            try:
+                value = Observation(value=float(value))
+            except (TypeError, ValueError):
+                raise OracleError(f"output {name!r} is {value!r}, not a number") from None
+        observations[name] = value
+    return observations
+
+
+def non_finite(metrics: Mapping[str, Observation]) -> list[str]:
+    """Names of the metrics that hold an infinity or a NaN anywhere."""
+
+    def bad(number: float | None) -> bool:
+        return number is not None and not math.isfinite(number)
+
+    return [n for n, o in metrics.items() if any(map(bad, (o.value, o.sem, o.lower, o.upper)))]
+
+
+@dataclass(frozen=True)
+class FunctionOracle:
+    """An annotated function as an oracle."""
+
+    function: Callable[..., Mapping[str, float | Observation]]
+    declaration: Declaration
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        """Call the function; a parameter named ``context`` or ``seed`` receives what it names."""
+        known = inspect.signature(self.function).parameters
+        extra = {"context": context, "seed": context.seed}
+        answer = self.function(**parameters, **{k: v for k, v in extra.items() if k in known})
+        if isinstance(answer, Result):
+            return answer
+        return Result(metrics=as_observations(answer))
+
+
+def declare(function: Callable[..., Any]) -> Declaration:
+    """Read a declaration from a function's annotations; raises OracleError with what to write."""
+    name = function.__name__
+    hints = typing.get_type_hints(function, include_extras=True)
+    inputs = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in ("context", "seed"):
+            continue
+        default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        inputs.append(_declare_input(name, parameter.name, hints.get(parameter.name), default))
+    outputs = tuple(m for m in _metadata(hints.get("return")) if isinstance(m, Output))
+    if not outputs:
+        raise OracleError(
+            f"oracle {name!r} declares no output. Annotate what it returns: "
+            f'"-> Annotated[dict[str, float], Output("stiffness", unit="N/m")]".'
+        )
+    summary = (inspect.getdoc(function) or "").split("\n")[0]
+    stochastic = "seed" in inspect.signature(function).parameters
+    return Declaration(
+        name=name, summary=summary, inputs=tuple(inputs), outputs=outputs, stochastic=stochastic
+    )
+
+
+def _metadata(hint: Any) -> tuple[Any, ...]:
+    return tuple(hint.__metadata__) if typing.get_origin(hint) is Annotated else ()
+
+
+def _declare_input(oracle: str, name: str, hint: Any, default: Value | None) -> Input:
+    declared = next((m for m in _metadata(hint) if isinstance(m, Input)), None)
+    if declared is None:
+        raise OracleError(
+            f"oracle {oracle!r} says nothing of its input {name!r}. Annotate it: "
+            f'"{name}: Annotated[float, Input(lower=1, upper=2, unit="um")]".'
+        )
+    base = typing.get_args(hint)[0]
+    changes: dict[str, Any] = {"name": name, "integer": declared.integer or base is int}
+    if default is not None:
+        changes["default"] = default
+    return Input(**{**declared.__dict__, **changes})
+
+
+def _check_options(target: type, options: Mapping[str, Value]) -> None:
+    known = [p.name for p in inspect.signature(target).parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    try:
+        inspect.signature(target).bind(**options)
+    except TypeError as error:
+        takes = f"it takes {', '.join(known)}" if known else "it takes none"
+        raise OracleError(f"oracle {target.__name__!r}: {error} among the options; {takes}.") from None
+
+
+def as_oracle(target: Any, options: Mapping[str, Value] | None = None) -> Oracle:
+    """Make an oracle of a class, an instance or an annotated function; raises OracleError."""
+    options = dict(options or {})
+    if inspect.isclass(target):
+        _check_options(target, options)
+        target = target(**options)
+    elif options:
+        name = getattr(target, "__name__", type(target).__name__)
+        raise OracleError(f"oracle {name!r} has no options; remove {', '.join(map(repr, options))}.")
+    if isinstance(target, Oracle):
+        return target
+    if callable(target):
+        return FunctionOracle(target, declare(target))
+    raise OracleError(f"{target!r} is no oracle: it has neither a declaration nor annotations.")

@@ -1,0 +1,249 @@
+"""What a journal says: its records gathered into trials, proposals and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from designloop import journal
+from designloop.errors import RunError
+from designloop.oracle import Observation, Value
+
+TrialStatus = Literal["proposed", "running", "completed", "infeasible", "failed"]
+Origin = Literal["strategy", "baseline", "start_with", "existing"]
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One evaluation of a trial; ``status`` is None while it runs, or where its process died."""
+
+    number: int
+    handle: Mapping[str, Any]
+    started: float
+    ended: float | None = None
+    status: Literal["completed", "infeasible", "failed"] | None = None
+    metrics: dict[str, Observation] = field(default_factory=dict)
+    reason: str | None = None
+    seconds: float | None = None
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class TrialRecord:
+    """One design and everything known of it. ``parameters`` are in the user's units."""
+
+    index: int
+    parameters: Mapping[str, Value]
+    origin: Origin
+    reason: Mapping[str, Any] = field(default_factory=dict)
+    proposal: int | None = None
+    model: str | None = None
+    """Folder of the model it was chosen with, relative to the run."""
+    attempts: list[Attempt] = field(default_factory=list)
+    in_range: bool = True
+
+    @property
+    def last(self) -> Attempt | None:
+        """The attempt that counts."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def status(self) -> TrialStatus:
+        """Where the trial stands."""
+        if self.last is None:
+            return "proposed"
+        return self.last.status or "running"
+
+    @property
+    def metrics(self) -> dict[str, Observation]:
+        """Metrics of the attempt that counts; empty before its outcome."""
+        return self.last.metrics if self.last else {}
+
+    def value(self, metric: str) -> float | None:
+        """One metric's value, or None where it was not observed."""
+        return self.metrics[metric].value if metric in self.metrics else None
+
+
+@dataclass(kw_only=True)
+class RunRecord:
+    """A run as its journal tells it."""
+
+    directory: Path
+    revisions: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[TrialRecord] = field(default_factory=list)
+    proposals: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    """Each with ``outcomes_before``: how many outcomes it came after."""
+    outcomes: list[tuple[int, int]] = field(default_factory=list)
+    """(trial, attempt) in the order in which they ended."""
+    report: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's name: its directory's."""
+        return self.directory.name
+
+    @property
+    def campaign(self) -> dict[str, Any]:
+        """The latest revision of the campaign."""
+        return self.revisions[-1]
+
+    @property
+    def metric(self) -> str:
+        """The objective's metric."""
+        return str(self.campaign["objective"]["metric"])
+
+    @property
+    def minimize(self) -> bool:
+        """True where a smaller objective is better."""
+        return bool(self.campaign["objective"]["minimize"])
+
+    @property
+    def status(self) -> Literal["running", "paused", "finished"]:
+        """What the last decision left: a run without one is running, or was killed."""
+        action = self.decisions[-1]["action"] if self.decisions else "resume"
+        statuses: dict[str, Literal["running", "paused", "finished"]]
+        statuses = {"stop": "finished", "pause": "paused", "resume": "running"}
+        return statuses[action]
+
+    @property
+    def is_reported(self) -> bool:
+        """True where the report was written after the last decision."""
+        return bool(self.report and self.decisions and self.report["after_decisions"] == len(self.decisions))
+
+    def violation(self, metrics: Mapping[str, Observation]) -> float:
+        """Largest violation of an outcome constraint, relative to its bound; 0 where all hold.
+
+        A constrained metric that was not observed counts as violated without limit.
+        """
+        worst = 0.0
+        for constraint in self.campaign["constraints"]:
+            observed = metrics.get(constraint["metric"])
+            if observed is None:
+                return float("inf")
+            bound = float(constraint["bound"])
+            excess = observed.value - bound if constraint["relation"] == "<=" else bound - observed.value
+            worst = max(worst, excess / (abs(bound) or 1.0))
+        return worst
+
+    def is_feasible(self, trial: TrialRecord) -> bool:
+        """True where the trial completed, lies in the space, and meets every outcome constraint."""
+        return trial.status == "completed" and trial.in_range and self.violation(trial.metrics) <= 0
+
+    def best(self, trials: Iterable[TrialRecord] | None = None) -> TrialRecord | None:
+        """The best feasible measured design, the earliest of equals; None where none is feasible."""
+        sign = 1 if self.minimize else -1
+        feasible = [
+            (sign * value, t.index, t)
+            for t in (self.trials if trials is None else trials)
+            if self.is_feasible(t) and (value := t.value(self.metric)) is not None
+        ]
+        return min(feasible)[2] if feasible else None
+
+
+def observation(content: Mapping[str, float]) -> Observation:
+    """An observation from its journal form."""
+    return Observation(**content)
+
+
+def observed(metrics: Mapping[str, Observation]) -> dict[str, dict[str, float]]:
+    """Observations in their journal form: absent errors are left out."""
+    return {
+        name: {k: v for k, v in vars(o).items() if v is not None}
+        for name, o in metrics.items()
+    }  # fmt: skip
+
+
+def gather(records: Iterable[Mapping[str, Any]], *, directory: Path) -> RunRecord:
+    """Records in order as a RunRecord."""
+    run = RunRecord(directory=directory)
+    for record in records:
+        apply(run, record)
+    return run
+
+
+def apply(run: RunRecord, record: Mapping[str, Any]) -> None:
+    """Add the next record to ``run``; a kind it does not know is passed over."""
+    gatherer = _GATHER.get(record["kind"])
+    if gatherer:
+        gatherer(run, record)
+
+
+def read(directory: Path) -> RunRecord:
+    """The run in ``directory``, read without locking. Raises RunError."""
+    run = gather(journal.read(directory), directory=directory)
+    if not run.revisions:
+        raise RunError(f"{directory}: its journal holds no campaign yet; the run died before it began.")
+    return run
+
+
+def _campaign(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.revisions.append(dict(record))
+
+
+def _proposal(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.proposals.append(dict(record))
+    for candidate in record["candidates"]:
+        run.trials.append(
+            TrialRecord(
+                index=candidate["trial"],
+                parameters=candidate["parameters"],
+                origin=record["origin"],
+                reason=candidate["reason"],
+                proposal=record["number"],
+                model=record.get("model"),
+            )
+        )
+
+
+def _import(run: RunRecord, record: Mapping[str, Any]) -> None:
+    for row in record["trials"]:
+        metrics = {name: observation(o) for name, o in row["metrics"].items()}
+        attempt = Attempt(
+            number=1, handle={"kind": "existing"}, started=record["time"], ended=record["time"],
+            status=row["status"], metrics=metrics, reason=row["source"],
+        )  # fmt: skip
+        run.trials.append(
+            TrialRecord(
+                index=row["trial"], parameters=row["parameters"], origin="existing",
+                reason={"generator": "existing", "text": row["source"]},
+                attempts=[attempt], in_range=row["in_range"],
+            )
+        )  # fmt: skip
+
+
+def _start(run: RunRecord, record: Mapping[str, Any]) -> None:
+    attempt = Attempt(number=record["attempt"], handle=record["handle"], started=record["time"])
+    run.trials[record["trial"]].attempts.append(attempt)
+
+
+def _outcome(run: RunRecord, record: Mapping[str, Any]) -> None:
+    attempt = next(a for a in run.trials[record["trial"]].attempts if a.number == record["attempt"])
+    attempt.status = record["status"]
+    attempt.metrics = {name: observation(o) for name, o in record["metrics"].items()}
+    attempt.reason = record.get("reason")
+    attempt.seconds = record.get("seconds")
+    attempt.artifacts = record.get("artifacts", {})
+    attempt.ended = record["time"]
+    run.outcomes.append((record["trial"], record["attempt"]))
+
+
+def _decision(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.decisions.append({**record, "outcomes_before": len(run.outcomes)})
+
+
+def _report(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.report = {**record, "after_decisions": len(run.decisions)}
+
+
+_GATHER = {
+    "campaign": _campaign,
+    "proposal": _proposal,
+    "import": _import,
+    "start": _start,
+    "outcome": _outcome,
+    "decision": _decision,
+    "report": _report,
+}

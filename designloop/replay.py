@@ -1,0 +1,85 @@
+"""Propose again from the record, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from designloop import journal, record, revision
+from designloop.record import RunRecord
+from designloop.session import recorded_campaign
+from designloop.space import Space
+from designloop.strategies import create
+from designloop.strategies.base import Strategy
+
+TOLERANCE = 1e-6
+"""Largest difference on the unit cube that another environment may cause."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """One proposal made again. ``difference`` is the largest one on the unit cube."""
+
+    number: int
+    trials: tuple[int, ...]
+    digest_agrees: bool
+    difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """True where the history is the one recorded and the designs are the same within TOLERANCE."""
+        return self.digest_agrees and self.difference <= TOLERANCE
+
+
+def environment_differences(run: RunRecord) -> list[str]:
+    """What differs between the environment of the run and this one, as ``numpy 2.4.6 -> 2.5.0``."""
+    then, now = run.campaign["environment"], revision.environment()
+    pairs = [(key, then.get(key), now.get(key)) for key in ("python", "platform")]
+    packages = sorted({*then["packages"], *now["packages"]})
+    pairs += [(p, then["packages"].get(p), now["packages"].get(p)) for p in packages]
+    return [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
+
+
+def replay(directory: Path, *, watch: Callable[[Replayed], None] = lambda _: None) -> list[Replayed]:
+    """Make every proposal of a run again from the records before it. Raises RunError."""
+    results = []
+    for result in _replayed(directory):
+        watch(result)
+        results.append(result)
+    return results
+
+
+def _replayed(directory: Path) -> Iterator[Replayed]:
+    run = RunRecord(directory=directory)
+    strategy: Strategy | None = None
+    space: Space | None = None
+    for entry in journal.read(directory):
+        if entry["kind"] == "proposal" and entry["origin"] == "strategy" and strategy and space:
+            yield _compare(entry, run, strategy, space)
+        record.apply(run, entry)
+        if entry["kind"] == "campaign":
+            campaign = recorded_campaign(run)
+            choice, space = campaign.strategy, campaign.space
+            problem = revision.problem_of(campaign)
+            strategy = create(choice.name, problem=problem, options=choice.options, initial=choice.initial)
+
+
+def _compare(entry: journal.Record, run: RunRecord, strategy: Strategy, space: Space) -> Replayed:
+    history = revision.history_of(run)
+    recorded = [c["parameters"] for c in entry["candidates"]]
+    again = [c.parameters for c in strategy.propose(history, len(recorded)).candidates]
+    if again == recorded:
+        difference = 0.0
+    elif len(again) != len(recorded):
+        difference = 1.0
+    else:
+        difference = float(np.abs(space.to_unit(again) - space.to_unit(recorded)).max())
+    return Replayed(
+        number=entry["number"],
+        trials=tuple(c["trial"] for c in entry["candidates"]),
+        digest_agrees=history.digest() == entry["digest"],
+        difference=difference,
+    )

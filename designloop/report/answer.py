@@ -1,0 +1,215 @@
+"""The answer of a run: the best measured design, what limits it, and whether its model is to be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from designloop.oracle import Value
+from designloop.record import RunRecord, TrialRecord
+from designloop.report.belief import Belief, judge
+from designloop.report.saved import last_model
+
+if TYPE_CHECKING:
+    from designloop.learning.saved import SavedModel
+
+ON_BOUND = 1e-3
+"""A value this close to an end of its range, as a share of the range, sits on the bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin:
+    """How far a design is from one constraint; ``spare`` is negative where it is violated, in ``unit``."""
+
+    label: str
+    metric: str
+    relation: str
+    bound: float
+    unit: str
+    value: float | None
+    spare: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One evaluated design; parameters in the user's units, the objective's value in its unit."""
+
+    trial: int
+    parameters: Mapping[str, Value]
+    value: float | None
+    sem: float | None
+    feasible: bool
+    margins: tuple[Margin, ...]
+    on_bounds: Mapping[str, str] = field(default_factory=dict)
+    """Parameter to ``lower`` or ``upper``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """A design that nobody evaluated: what the model expects of it."""
+
+    parameters: Mapping[str, Value]
+    mean: float
+    sd: float
+    on_bounds: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Everything the last screen says, as JSON by ``to_json``."""
+
+    run: str
+    metric: str
+    unit: str
+    minimize: bool
+    status: str
+    stopped: str
+    trials: int
+    feasible_trials: int
+    best: Measured | None
+    nearest: Measured | None
+    """Where no design meets every constraint: the one that violates them least."""
+    baseline: Measured | None
+    improvement: float | None
+    """Relative to the baseline: 0.3 is 30 % better."""
+    belief: Belief
+    predicted: Predicted | None
+    labels: tuple[str, ...]
+    units: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, with the last screen's text under ``screen``."""
+        from designloop.report.screen import last_screen
+
+        content: dict[str, Any] = _finite(asdict(self))
+        return {**content, "screen": last_screen(self)}
+
+
+def answer(record: RunRecord) -> Answer:
+    """The answer of a run as its journal and its last model give it."""
+    saved = last_model(record)
+    belief = judge(record, saved)
+    best, baseline = record.best(), _baseline(record)
+    measured = _measured(record, best)
+    reference = _measured(record, baseline)
+    campaign = record.campaign
+    return Answer(
+        run=record.name,
+        metric=record.metric,
+        unit=unit_of(record, record.metric),
+        minimize=record.minimize,
+        status=record.status,
+        stopped=str(record.decisions[-1].get("reason") or "") if record.decisions else "",
+        trials=len(record.trials),
+        feasible_trials=sum(record.is_feasible(t) for t in record.trials),
+        best=measured,
+        nearest=None if best else _measured(record, nearest(record)),
+        baseline=reference,
+        improvement=_improvement(measured, reference, minimize=record.minimize),
+        belief=belief,
+        predicted=_predicted(record, saved, best) if belief.believed and best and saved else None,
+        labels=tuple(campaign["oracle"].get("labels") or ()),
+        units=all_units(record),
+    )
+
+
+def all_units(record: RunRecord) -> dict[str, str]:
+    """Unit of every parameter and metric by name."""
+    parameters = {p["name"]: p.get("unit") or "" for p in record.campaign["parameters"]}
+    return {**parameters, **(record.campaign.get("metrics") or {})}
+
+
+def unit_of(record: RunRecord, name: str) -> str:
+    """One parameter's or metric's unit; empty for a pure number."""
+    if name == record.metric and record.campaign["objective"].get("unit"):
+        return str(record.campaign["objective"]["unit"])
+    return all_units(record).get(name, "")
+
+
+def nearest(record: RunRecord) -> TrialRecord | None:
+    """The trial in range that violates its constraints least; None where none could be judged."""
+    judged = [
+        (violation, t.index, t)
+        for t in record.trials
+        if t.in_range and t.metrics and math.isfinite(violation := record.violation(t.metrics))
+    ]
+    return min(judged)[2] if judged else None
+
+
+def on_bounds(parameters: Sequence[Mapping[str, Any]], design: Mapping[str, Value]) -> dict[str, str]:
+    """Numeric parameters of a design that sit on an end of their range."""
+    found = {}
+    for p in parameters:
+        value = design.get(p["name"])
+        if p["kind"] == "choice" or value is None:
+            continue
+        low, high, at = ((math.log(v) if p.get("log") else v) for v in (p["lower"], p["upper"], float(value)))
+        share = (at - low) / (high - low)
+        if min(share, 1 - share) <= ON_BOUND:
+            found[p["name"]] = "lower" if share < 0.5 else "upper"
+    return found
+
+
+def margins(record: RunRecord, trial: TrialRecord) -> tuple[Margin, ...]:
+    """The trial's distance to every outcome constraint, in the metric's unit."""
+    found = []
+    for c in record.campaign.get("constraints") or ():
+        value = trial.value(c["metric"])
+        spare = None
+        if value is not None:
+            spare = c["bound"] - value if c["relation"] == "<=" else value - c["bound"]
+        unit = c.get("unit") or unit_of(record, c["metric"])
+        named = {key: c[key] for key in ("label", "metric", "relation", "bound")}
+        found.append(Margin(**named, unit=unit, value=value, spare=spare))
+    return tuple(found)
+
+
+def _measured(record: RunRecord, trial: TrialRecord | None) -> Measured | None:
+    if trial is None:
+        return None
+    observed = trial.metrics.get(record.metric)
+    return Measured(
+        trial=trial.index,
+        parameters=dict(trial.parameters),
+        value=observed.value if observed else None,
+        sem=observed.sem if observed else None,
+        feasible=record.is_feasible(trial),
+        margins=margins(record, trial),
+        on_bounds=on_bounds(record.campaign["parameters"], trial.parameters),
+    )
+
+
+def _baseline(record: RunRecord) -> TrialRecord | None:
+    return next((t for t in record.trials if t.origin == "baseline"), None)
+
+
+def _improvement(best: Measured | None, baseline: Measured | None, *, minimize: bool) -> float | None:
+    if not best or not baseline or best.value is None or not baseline.value:
+        return None
+    gain = (baseline.value - best.value) if minimize else (best.value - baseline.value)
+    return gain / abs(baseline.value)
+
+
+def _predicted(record: RunRecord, saved: SavedModel, best: TrialRecord) -> Predicted | None:
+    from designloop.report.search import best_predicted
+
+    found = best_predicted(record, saved, start=best.parameters)
+    if found is None:
+        return None
+    design, mean, sd = found
+    bounds = on_bounds(record.campaign["parameters"], design)
+    return Predicted(parameters=design, mean=mean, sd=sd, on_bounds=bounds)
+
+
+def _finite(content: Any) -> Any:
+    """JSON has no infinity and no NaN: they become null."""
+    if isinstance(content, Mapping):
+        return {k: _finite(v) for k, v in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(v) for v in content]
+    if isinstance(content, Path):
+        return content.as_posix()
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,129 @@
+"""The last screen: the answer as plain text with units."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from designloop.oracle import Value
+from designloop.report.answer import Answer, Margin, Measured
+from designloop.units import format_quantity
+
+WIDTH = 100
+
+
+def last_screen(answer: Answer) -> str:
+    """The answer for a terminal: first whether and what to believe, then the design, then its limits."""
+    said = [*_wrapped(_headline(answer)), *_design(answer), *_margins(answer), "", *_model(answer)]
+    return "\n".join(line.rstrip() for line in said)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def quantity(value: Value | None, unit: str) -> str:
+    """A value with its unit, to four digits; choices as they are."""
+    if isinstance(value, bool | str) or value is None:
+        return "-" if value is None else str(value)
+    return format_quantity(float(f"{value:.4g}"), unit or None)
+
+
+def _headline(answer: Answer) -> str:
+    labels = f" ({', '.join(answer.labels)})" if answer.labels else ""
+    if answer.best is None:
+        return _no_design(answer) + labels
+    shown = quantity(answer.best.value, answer.unit)
+    trust = "" if answer.belief.believed else "The model is not to be believed, so the answer is measured. "
+    lead = f"{trust}Best measured design"
+    return f"{lead}: trial {answer.best.trial}, {answer.metric} = {shown}{labels}"
+
+
+def _no_design(answer: Answer) -> str:
+    if answer.nearest is None:
+        return f"No design could be judged: none of {answer.trials} trials gave the constrained metrics."
+    worst = [m for m in answer.nearest.margins if m.spare is not None and m.spare < 0]
+    if not worst:
+        return (
+            f"No design meets all. Nearest: trial {answer.nearest.trial}, "
+            f"which meets the outcome constraints but did not complete."
+        )
+    said = "; ".join(_against(m) for m in worst)
+    relax = " or ".join(f"'{m.label}' beyond {quantity(m.value, m.unit)}" for m in worst)
+    return f"No design meets all; nearest: trial {answer.nearest.trial}, {said}; relax {relax}"
+
+
+def _against(margin: Margin) -> str:
+    return (
+        f"{margin.metric} {quantity(margin.value, margin.unit)} against {quantity(margin.bound, margin.unit)}"
+    )
+
+
+def _design(answer: Answer) -> list[str]:
+    shown = answer.best or answer.nearest
+    if shown is None:
+        return []
+    other = answer.baseline
+    head = ["", "best" if answer.best else "nearest", "baseline" if other else ""]
+    names = [*shown.parameters]
+    rows = [[name, _starred(shown, name, answer), _parameter(other, name, answer)] for name in names]
+    rows.append([answer.metric, _value(shown, answer.unit), _value(other, answer.unit)])
+    lines = ["", *_table([head, *rows])]
+    if shown.on_bounds:
+        lines.append("  * on a bound of its range: a wider range may give more")
+    if other and answer.improvement is not None:
+        better = "better" if answer.improvement >= 0 else "worse"
+        note = "" if other.feasible else "; the baseline itself violates a constraint"
+        lines.append(f"  {abs(100 * answer.improvement):.3g} % {better} than the baseline{note}")
+    return lines
+
+
+def _starred(design: Measured, name: str, answer: Answer) -> str:
+    return _parameter(design, name, answer) + (" *" if name in design.on_bounds else "")
+
+
+def _parameter(design: Measured | None, name: str, answer: Answer) -> str:
+    return quantity(design.parameters.get(name), answer.units.get(name, "")) if design else ""
+
+
+def _value(design: Measured | None, unit: str) -> str:
+    if design is None:
+        return ""
+    error = f" +- {quantity(design.sem, unit)}" if design.sem else ""
+    return quantity(design.value, unit) + error
+
+
+def _margins(answer: Answer) -> list[str]:
+    shown = answer.best or answer.nearest
+    if shown is None or not shown.margins:
+        return []
+    rows = [["", "value", "margin"]]
+    for m in shown.margins:
+        if m.spare is None:
+            rows.append([m.label, "-", "not observed"])
+            continue
+        spare = quantity(abs(m.spare), m.unit)
+        rows.append(
+            [m.label, quantity(m.value, m.unit), f"{spare} {'to spare' if m.spare >= 0 else 'too far'}"]
+        )
+    return ["", "Constraints", *_table(rows)]
+
+
+def _model(answer: Answer) -> list[str]:
+    word = "is" if answer.belief.believed else "is not"
+    lines = _wrapped(f"The model {word} to be believed: {answer.belief.verdict}.")
+    if answer.predicted is not None:
+        p = answer.predicted
+        design = ", ".join(
+            f"{n} {quantity(v, answer.units.get(n, ''))}{' *' if n in p.on_bounds else ''}"
+            for n, v in p.parameters.items()
+        )
+        band = f"{quantity(p.mean, answer.unit)} +- {quantity(1.96 * p.sd, answer.unit)}"
+        lines += _wrapped(f"It expects most of {design}: {band} (95 %, not measured).")
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -1,0 +1,163 @@
+"""What the journal keeps of a campaign, its seeds, and whether an edited file may go on with a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from designloop.campaign.model import Campaign
+from designloop.errors import CampaignError
+from designloop.record import RunRecord
+from designloop.strategies.base import Bound, History, Problem, Status, Trial
+
+PACKAGES = ("designloop", "ax-platform", "botorch", "gpytorch", "torch", "numpy", "scipy", "mlflow")
+_STATUS: dict[str, Status] = {"proposed": "pending", "running": "pending"}
+_STATUS |= {"completed": "completed", "infeasible": "infeasible", "failed": "failed"}
+
+
+def seed_of(campaign_seed: int, purpose: str, trial: int) -> int:
+    """The seed of one purpose in one trial: equal arguments, equal seed, on every platform."""
+    words = [campaign_seed, trial, *purpose.encode()]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint32)[0])
+
+
+def problem_of(campaign: Campaign) -> Problem:
+    """The campaign's question as a strategy sees it."""
+    bounds = tuple(
+        Bound(
+            metric=c.metric,
+            lower=c.bound if c.relation == ">=" else None,
+            upper=c.bound if c.relation == "<=" else None,
+            label=c.label,
+        )
+        for c in campaign.constraints
+    )
+    objective = campaign.objective
+    return Problem(
+        space=campaign.space,
+        metric=objective.metric,
+        minimize=objective.minimize,
+        bounds=bounds,
+        seed=campaign.seed,
+    )
+
+
+def history_of(run: RunRecord) -> History:
+    """The run as a strategy sees it."""
+    proposals = [p for p in run.proposals if p["origin"] == "strategy"]
+    fits = [p["fit"] for p in proposals if p.get("fit") is not None]
+    trials = tuple(
+        Trial(index=t.index, parameters=t.parameters, status=_STATUS[t.status], metrics=t.metrics)
+        for t in run.trials
+    )
+    made = sum(len(p["candidates"]) for p in proposals)
+    return History(trials=trials, fit=fits[-1] if fits else None, proposals=made)
+
+
+def environment() -> dict[str, Any]:
+    """Packages and platform; never variables, hosts or paths."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor_cores": os.cpu_count(),
+        "packages": found,
+    }
+
+
+def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
+    """The campaign as the journal keeps it: everything that readers need without the file or the oracle."""
+    declaration, objective = campaign.declaration, campaign.objective
+    units = {o.name: o.unit for o in declaration.outputs} | {o.name: o.unit for o in campaign.outcomes}
+    return {
+        "revision": number,
+        "yaml": campaign.text,
+        "folder": str(campaign.folder),
+        "name": campaign.name,
+        "description": campaign.description,
+        "seed": campaign.seed,
+        "oracle": {
+            "name": campaign.oracle_name,
+            "version": declaration.version,
+            "labels": list(declaration.labels),
+            "options": dict(campaign.oracle_options),
+            "summary": declaration.summary,
+            "source": declaration.source,
+        },
+        "parameters": campaign.space.to_json()["parameters"],
+        "fixed": {n: [v, _unit_of(campaign, n)] for n, v in campaign.fixed.items()},
+        "process": [{"name": v.name, "unit": v.unit, "mean": v.mean, "sd": v.sd} for v in campaign.process],
+        "metrics": units,
+        "objective": {
+            "metric": objective.metric,
+            "minimize": objective.minimize,
+            "mode": objective.mode,
+            "unit": units[objective.metric],
+        },
+        "constraints": [
+            {
+                "metric": c.metric,
+                "relation": c.relation,
+                "bound": c.bound,
+                "label": c.label,
+                "unit": units[c.metric],
+                "is_margin": c.is_margin,
+            }
+            for c in campaign.constraints
+        ],
+        "baseline": dict(campaign.baseline) if campaign.baseline else None,
+        "strategy": {
+            "name": campaign.strategy.name,
+            "options": dict(campaign.strategy.options),
+            "initial": dict(campaign.strategy.initial),
+        },
+        "stop": vars(campaign.stop).copy(),
+        "tracking": {"uri": campaign.tracking_uri, "models": campaign.tracking_models},
+        "environment": environment(),
+    }
+
+
+def _unit_of(campaign: Campaign, name: str) -> str:
+    return next((i.unit for i in campaign.declaration.inputs if i.name == name), "")
+
+
+def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
+    """Refuse an edited campaign whose trials could not stand beside the old ones. Raises CampaignError."""
+    record = campaign_record(new, number=0)
+    fixed = {
+        "the oracle": ("oracle", "name"),
+        "the oracle's options": ("oracle", "options"),
+        "the objective": ("objective", "metric"),
+        "the objective's direction": ("objective", "minimize"),
+        "the fixed inputs": ("fixed",),
+        "the process variables": ("process",),
+        "the seed": ("seed",),
+    }
+    for words, path in fixed.items():
+        before, after = old, record
+        for key in path:
+            before, after = before[key], after[key]
+        if before != after:
+            raise CampaignError(
+                f"the edited campaign changes {words} from {before!r} to {after!r}, so its trials would not "
+                "compare with those of the run.",
+                instead="Start a new run, and bring the old trials in by 'existing_trials'.",
+            )
+    before_names = {(p["name"], p["unit"]) for p in old["parameters"]}
+    after_names = {(p["name"], p["unit"]) for p in record["parameters"]}
+    if before_names != after_names:
+        changed = ", ".join(sorted(name for name, _ in before_names ^ after_names))
+        raise CampaignError(
+            f"the edited campaign adds, removes or changes the unit of: {changed}.",
+            instead="Ranges may widen and constraints may come; for other parameters start a new run.",
+        )

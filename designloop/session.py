@@ -1,0 +1,156 @@
+"""One session with a run: the journal's lock, the loop, the mirror beside it, the report after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from designloop import record, revision, rundir, stopping
+from designloop.campaign import loads
+from designloop.campaign.model import Campaign
+from designloop.compose import CampaignOracle
+from designloop.discovery import find
+from designloop.errors import RunError
+from designloop.execution import InProcess
+from designloop.journal import Journal
+from designloop.loop import Loop, Unwatched, Watch
+from designloop.record import RunRecord
+from designloop.strategies import create
+from designloop.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from designloop.tracking import Handle
+
+Begun = Callable[[Path], None]
+MIRROR_PATIENCE = 60.0
+"""Seconds that a session waits at its end for MLflow; the mirror goes on without it."""
+
+
+def run(
+    campaign: Campaign, *, folder: Path | None = None, watch: Watch | None = None, begun: Begun | None = None
+) -> RunRecord:
+    """Run a campaign in a new run directory under ``folder``; ``begun`` is told the directory at once."""
+    parts = Parts.of(campaign)
+    directory = rundir.create(campaign.name, folder=folder)
+    (directory / "campaign.yaml").write_text(campaign.text, encoding="utf-8")
+    with Journal(directory) as journal:
+        journal.append("campaign", **revision.campaign_record(campaign, number=1))
+        return _go(campaign, parts, journal, watch, begun)
+
+
+def resume(
+    directory: Path,
+    *,
+    campaign: Campaign | None = None,
+    watch: Watch | None = None,
+    begun: Begun | None = None,
+) -> RunRecord:
+    """Go on with a run, under an edited ``campaign`` where one is given. Raises RunError, CampaignError."""
+    with Journal(directory) as journal:
+        known = record.gather(journal.records, directory=directory)
+        if not known.revisions:
+            raise RunError(f"{directory}: the run died before its campaign was recorded; start a new one.")
+        if campaign is not None:
+            revision.check_revision(known.campaign, campaign)
+        parts = Parts.of(campaign or recorded_campaign(known))
+        if campaign is not None and campaign.text != known.campaign["yaml"]:
+            journal.append("campaign", **revision.campaign_record(campaign, number=len(known.revisions) + 1))
+            (directory / "campaign.yaml").write_text(campaign.text, encoding="utf-8")
+        campaign = campaign or recorded_campaign(known)
+        if known.status == "paused" or (known.status == "finished" and known.is_reported):
+            _reopen(journal, known, campaign)
+        return _go(campaign, parts, journal, watch, begun)
+
+
+def recorded_campaign(run: RunRecord) -> Campaign:
+    """The latest revision of a run's campaign, from its journal alone and the files that it names."""
+    entry = run.campaign
+    return loads(
+        entry["yaml"], folder=Path(entry["folder"]), name=f"{run.name}/campaign.yaml", unnamed=entry["name"]
+    )
+
+
+def _reopen(journal: Journal, known: RunRecord, campaign: Campaign) -> None:
+    if known.status == "finished" and stopping.stop_reason(known, campaign.stop):
+        raise RunError(
+            f"{known.name} is finished: {known.decisions[-1]['reason']}. "
+            f"To go on, raise what ended it: 'designloop resume {known.name} --set stop.trials=100'."
+        )
+    journal.append(
+        "decision", action="resume", reason="resumed by the user", repeat=stopping.to_repeat(known)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a campaign names, found before anything is written."""
+
+    oracle: CampaignOracle
+    strategy: Strategy
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> Parts:
+        """Find the oracle and make the strategy. Raises OracleError, CampaignError."""
+        oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
+        choice = campaign.strategy
+        strategy = create(
+            choice.name,
+            problem=revision.problem_of(campaign),
+            options=choice.options,
+            initial=choice.initial,
+        )
+        return cls(oracle=CampaignOracle(campaign=campaign, oracle=oracle), strategy=strategy)
+
+
+def _go(
+    campaign: Campaign, parts: Parts, journal: Journal, watch: Watch | None, begun: Begun | None
+) -> RunRecord:
+    """The loop with the mirror beside it; the mirror is told to end however the loop ends."""
+    directory, watch = journal.directory, watch or Unwatched()
+    if begun:
+        begun(directory)
+    mirror = _start_mirror(campaign, directory)
+    loop = Loop(
+        campaign=campaign,
+        journal=journal,
+        run=record.gather(journal.records, directory=directory),
+        strategy=parts.strategy,
+        executor=InProcess(parts.oracle),
+        watch=watch,
+    )
+    try:
+        ended = loop.go()
+        watch.waits("drawing the figures")
+        _report(journal, ended)
+        if mirror:
+            watch.waits("completing the record in MLflow")
+    finally:
+        if mirror:
+            mirror.finish(MIRROR_PATIENCE)
+    return ended
+
+
+def _start_mirror(campaign: Campaign, directory: Path) -> Handle | None:
+    if campaign.tracking_uri is None:
+        return None
+    from designloop import tracking
+
+    return tracking.start(directory)
+
+
+def _report(journal: Journal, run: RunRecord) -> None:
+    """Figures, table and answer, once after every end or pause."""
+    if run.is_reported:
+        return
+    from designloop import report
+
+    figures = report.draw(run.directory)
+    report.write_csv(run, run.directory / "trials.csv")
+    entry = journal.append(
+        "report",
+        answer=report.answer(run).to_json(),
+        figures=[str(path.relative_to(run.directory)) for path in figures],
+    )
+    record.apply(run, entry)

@@ -1,0 +1,41 @@
+"""Strategies: what to evaluate next, and why. Heavy libraries load with the first model-based proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from designloop.oracle import Value
+from designloop.strategies.base import (
+    Bound,
+    Candidate,
+    History,
+    Problem,
+    Proposal,
+    Strategy,
+    StrategyExhausted,
+    Trial,
+)
+from designloop.strategies.options import DEFAULT, STRATEGIES, check_initial, check_options, default_initial
+
+__all__ = [
+    "DEFAULT", "STRATEGIES", "Bound", "Candidate", "History", "Problem", "Proposal", "Strategy",
+    "StrategyExhausted", "Trial", "create", "default_initial",
+]  # fmt: skip
+
+
+def create(
+    name: str, *, problem: Problem, options: Mapping[str, Value], initial: Mapping[str, int]
+) -> Strategy:
+    """Make the strategy ``name`` for a problem. Raises CampaignError for a wrong name or option.
+
+    ``initial`` is the initial design in order, such as ``{"center": 1, "sobol": 7}``. It counts what the
+    strategy proposed itself: imported trials and a baseline are data for the model but shorten nothing
+    (write ``initial: {sobol: 1}`` where the imported data suffice).
+    """
+    from designloop.strategies.designs import SequenceStrategy
+    from designloop.strategies.modelled import ModelStrategy
+
+    checked, design = check_options(name, options), check_initial(initial)
+    if STRATEGIES[name].model_based:
+        return ModelStrategy(name=name, problem=problem, options=checked, initial=design)
+    return SequenceStrategy(name=name, problem=problem, options=checked, initial=design)

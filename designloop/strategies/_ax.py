@@ -1,0 +1,177 @@
+"""The only module that imports Ax: one experiment is built from a saved model, asked once, and dropped.
+
+Ax is a stateless proposer. It sees safe names (p0, p1, ..., m0, m1, ...) on the unit cube, outcomes in
+model units, and no transform of its own. Its modular BoTorch generator builds the acquisition function
+from the optimization config; surrogate and maximizer are handed to it through its own extension points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from ax.adapter.registry import Generators
+from ax.core.arm import Arm
+from ax.core.data import Data
+from ax.core.experiment import Experiment
+from ax.core.metric import Metric
+from ax.core.objective import Objective
+from ax.core.optimization_config import OptimizationConfig
+from ax.core.outcome_constraint import OutcomeConstraint
+from ax.core.parameter import ParameterType, RangeParameter
+from ax.core.search_space import SearchSpace
+from ax.generation_strategy.generation_node import GenerationNode
+from ax.generation_strategy.generation_strategy import GenerationStrategy
+from ax.generation_strategy.generator_spec import GeneratorSpec
+from ax.generators.torch.botorch_modular.acquisition import Acquisition
+from ax.generators.torch.botorch_modular.surrogate import Surrogate
+from numpy.typing import NDArray
+from torch import Tensor
+
+from designloop.learning.gp import MetricModel
+from designloop.learning.posterior import SavedPosterior
+from designloop.strategies.acquisition import (
+    ConstrainedAcquisition,
+    FeasibleEI,
+    FeasibleNEI,
+    FeasiblePI,
+    FeasibleUCB,
+    Limit,
+)
+
+Array = NDArray[np.float64]
+Maximizer = Callable[[ConstrainedAcquisition], tuple[Array, float]]
+
+ACQUISITIONS: Mapping[str, type[ConstrainedAcquisition]] = {
+    "gp_ucb": FeasibleUCB,
+    "ei": FeasibleEI,
+    "pi": FeasiblePI,
+    "log_nei": FeasibleNEI,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What came out: the design on the unit cube (d,), its value, and the function that ranked it."""
+
+    unit: Array
+    value: float
+    function: ConstrainedAcquisition
+
+
+class SavedSurrogate(Surrogate):  # type: ignore[misc]
+    """Ax's surrogate around models that are already fitted; Ax keeps its own copy of the data."""
+
+    def __init__(self, models: Sequence[MetricModel]) -> None:
+        super().__init__()
+        self._saved = list(models)
+
+    def fit(self, datasets: Sequence[Any], *_: Any, **__: Any) -> None:
+        """Take Ax's data as training data and our models, in Ax's order of outcomes."""
+        self._training_data = list(datasets)
+        self._outcomes = [name for d in datasets for name in d.outcome_names]
+        self._model = SavedPosterior([self._saved[int(name[1:])] for name in self._outcomes])
+
+    def best_in_sample_point(self, *_: Any, **__: Any) -> Any:
+        """Nothing: the report finds the best design itself, and Ax need not spend time on it."""
+        raise ValueError("not computed here")
+
+
+class ChoosingAcquisition(Acquisition):  # type: ignore[misc]
+    """Ax's acquisition whose maximizer is ours: exhaustive, or gradients under nonlinear constraints."""
+
+    def optimize(self, n: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """One candidate (1, d), its value and weight."""
+        maximizer: Maximizer = self.options["maximizer"]
+        unit, value = maximizer(self.acqf)
+        point = torch.as_tensor(unit, dtype=torch.double).unsqueeze(0)
+        return point, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
+
+
+def choose(
+    name: str,
+    models: Sequence[MetricModel],
+    *,
+    minimize: bool,
+    limits: Sequence[Limit],
+    options: Mapping[str, float],
+    maximizer: Maximizer,
+) -> Chosen:
+    """Ask Ax for one candidate. ``models[0]`` is the objective; ``maximizer`` receives the function."""
+    found: list[tuple[ConstrainedAcquisition, Array, float]] = []
+
+    def remember(function: ConstrainedAcquisition) -> tuple[Array, float]:
+        unit, value = maximizer(function)
+        found.append((function, unit, value))
+        return unit, value
+
+    experiment = _experiment(models, minimize=minimize, limits=limits)
+    node = _node(name, SavedSurrogate(models), options=options, maximizer=remember)
+    GenerationStrategy(nodes=[node], name=name).gen(experiment=experiment, n=1)
+    function, unit, value = found[-1]
+    return Chosen(unit=unit, value=value, function=function)
+
+
+def _node(
+    name: str, surrogate: SavedSurrogate, *, options: Mapping[str, float], maximizer: Maximizer
+) -> GenerationNode:
+    """One node: the modular BoTorch generator around our surrogate, acquisition and maximizer."""
+    spec = GeneratorSpec(
+        generator_enum=Generators.BOTORCH_MODULAR,
+        generator_kwargs={
+            "surrogate": surrogate,
+            "acquisition_class": ChoosingAcquisition,
+            "acquisition_options": {"maximizer": maximizer, "subset_model": False},
+            "botorch_acqf_class": ACQUISITIONS[name],
+            "botorch_acqf_options": dict(options),
+            "transforms": [],
+        },
+    )
+    return GenerationNode(name=name, should_deduplicate=False, generator_specs=[spec])
+
+
+def _experiment(models: Sequence[MetricModel], *, minimize: bool, limits: Sequence[Limit]) -> Experiment:
+    d = models[0].unit.shape[1]
+    space = SearchSpace(
+        [RangeParameter(f"p{j}", parameter_type=ParameterType.FLOAT, lower=0.0, upper=1.0) for j in range(d)]
+    )
+    objective = Objective(expression="-m0" if minimize else "m0", metric_name_to_signature={"m0": "m0"})
+    constraints = [
+        OutcomeConstraint(
+            expression=f"m{c.output} {'<=' if c.upper else '>='} {c.bound!r}",
+            metric_name_to_signature={f"m{c.output}": f"m{c.output}"},
+            relative=False,
+        )
+        for c in limits
+    ]
+    experiment = Experiment(
+        search_space=space,
+        optimization_config=OptimizationConfig(objective=objective, outcome_constraints=constraints),
+        metrics=[Metric(f"m{i}") for i in range(len(models))],
+    )
+    _attach(experiment, models)
+    return experiment
+
+
+def _attach(experiment: Experiment, models: Sequence[MetricModel]) -> None:
+    """One trial per design and one data frame for all outcomes."""
+    index: dict[bytes, int] = {}
+    rows = []
+    for i, model in enumerate(models):
+        for unit, z, noise in zip(np.clip(model.unit, 0.0, 1.0), model.z, model.noise, strict=True):
+            k = index.setdefault(unit.tobytes(), len(index))
+            name = f"m{i}"
+            rows.append((k, f"{k}_0", name, name, float(z), float(noise) ** 0.5))
+    for key in index:
+        arm = Arm(parameters={f"p{j}": float(v) for j, v in enumerate(np.frombuffer(key))})
+        trial = experiment.new_trial().add_arm(arm)
+        trial.mark_running(no_runner_required=True)
+    columns = ["trial_index", "arm_name", "metric_name", "metric_signature", "mean", "sem"]
+    frame = pd.DataFrame(rows, columns=columns).drop_duplicates(["arm_name", "metric_name"])
+    experiment.attach_data(Data(df=frame))
+    for trial in experiment.trials.values():
+        trial.mark_completed()

@@ -1,0 +1,114 @@
+"""Model-free designs: random, Sobol and Latin hypercube sequences that honour the input constraints.
+
+A sequence depends on the campaign's seed, its generator and the space alone; the position in it is the
+number of designs proposed before. Points that break an input constraint are skipped, and so are designs
+that were tried already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designloop.strategies.base import StrategyExhausted
+from designloop.strategies.search import Search
+
+Array = NDArray[np.float64]
+
+BLOCK = 256
+LIMIT = 2**13
+"""Points of a sequence looked at before the small rest of the space is sampled in another way."""
+PURPOSES = ("random", "sobol", "latin_hypercube", "center", "fit", "acquire", "rescue")
+
+
+def seed_of(seed: int, purpose: str, index: int) -> int:
+    """A 32-bit seed from (campaign seed, purpose, trial index)."""
+    sequence = np.random.SeedSequence([abs(seed), int(seed < 0), PURPOSES.index(purpose), index])
+    return int(sequence.generate_state(1)[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """One generator's endless sequence; ``size`` is the number of rows of a Latin hypercube."""
+
+    generator: str
+    seed: int
+    size: int = 10
+
+    def propose(self, search: Search, *, position: int, count: int) -> Array:
+        """``count`` new allowed designs (count, d) from ``position`` on.
+
+        Raises StrategyExhausted where the sequence holds no further allowed design.
+        """
+        chosen: list[Array] = []
+        for place, point in enumerate(self._accepted(search)):
+            if place < position or not search.allowed(point[None])[0]:
+                continue
+            chosen.append(point)
+            search = search.with_tried(point)
+            if len(chosen) == count:
+                return np.stack(chosen)
+        rest = count - len(chosen)
+        return np.vstack([*(c[None] for c in chosen), _rescue(search, self.seed, position, rest)])
+
+    def _accepted(self, search: Search) -> Iterator[Array]:
+        """Distinct snapped points that meet the input constraints, in order."""
+        seen: set[bytes] = set()
+        for block in self._blocks(len(search.space.parameters)):
+            snapped = search.snap(block)
+            for point in snapped[search.meets(snapped)]:
+                key = np.round(point, 9).tobytes()
+                if key not in seen:
+                    seen.add(key)
+                    yield point
+
+    def _blocks(self, d: int) -> Iterator[Array]:
+        makers: dict[str, Callable[[int], Iterator[Array]]] = {
+            "center": self._center,
+            "random": self._random,
+            "sobol": self._sobol,
+            "latin_hypercube": self._latin,
+        }
+        return makers[self.generator](d)
+
+    def _center(self, d: int) -> Iterator[Array]:
+        yield np.full((1, d), 0.5)
+        yield from self._sobol(d)
+
+    def _random(self, d: int) -> Iterator[Array]:
+        rng = np.random.default_rng(self.seed)
+        for _ in range(LIMIT // BLOCK):
+            yield rng.random((BLOCK, d))
+
+    def _sobol(self, d: int) -> Iterator[Array]:
+        from scipy.stats import qmc
+
+        engine = qmc.Sobol(d, rng=self.seed)
+        for _ in range(LIMIT // BLOCK):
+            yield engine.random(BLOCK)
+
+    def _latin(self, d: int) -> Iterator[Array]:
+        from scipy.stats import qmc
+
+        rng = np.random.default_rng(self.seed)
+        for _ in range(LIMIT // (4 * self.size) + 1):
+            yield qmc.LatinHypercube(d, rng=rng).random(self.size)
+
+
+def _rescue(search: Search, seed: int, position: int, count: int) -> Array:
+    """For tiny feasible regions and finite spaces: whatever is left, in a random order."""
+    from designloop.strategies.maximize import feasible_pool
+
+    if search.exhaustive:
+        left = search.everything()
+    else:
+        left = feasible_pool(search, anchors=np.empty((0, len(search.space.parameters))), seed=seed)
+    if len(left) < count:
+        raise StrategyExhausted(
+            f"Only {len(left)} untried designs are left that meet the input constraints; {count} were wanted."
+        )
+    order = np.random.default_rng(seed_of(seed, "rescue", position)).permutation(len(left))
+    return left[order[:count]]

@@ -1,0 +1,88 @@
+"""What a finished run leaves in MLflow: its training set, and its last model as champion."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from designloop.record import RunRecord
+from designloop.tracking import content
+from designloop.tracking.models import modelled_metrics, training_rows
+from designloop.tracking.names import safe_model
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+
+CHAMPION = "champion"
+PROMOTED = "designloop.promoted"
+
+
+def log_training_set(client: MlflowClient, record: RunRecord, *, run: str, path: str) -> None:
+    """The trials the model in ``path`` learned from, as a dataset input of the parent run."""
+    from mlflow.entities import DatasetInput, InputTag
+
+    dataset = _dataset(record, path)
+    known = {d.dataset.digest for d in client.get_run(run).inputs.dataset_inputs}
+    if dataset.digest not in known:
+        entity = dataset._to_mlflow_entity()
+        tags = [InputTag("mlflow.data.context", "training"), InputTag(content.MODEL, path)]
+        client.log_inputs(run, [DatasetInput(entity, tags)])
+
+
+def _dataset(record: RunRecord, path: str) -> Any:
+    import mlflow.data
+    import pandas as pd
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+
+    metrics = modelled_metrics(record, record.directory / path)
+    names = [p["name"] for p in record.campaign["parameters"]]
+    rows = [
+        {**{n: t.parameters.get(n) for n in names}, **{m: t.value(m) for m in metrics}}
+        for t in training_rows(record, metrics)
+    ]
+    frame = pd.DataFrame(rows, columns=[*names, *metrics])
+    whole = frame.select_dtypes("integer").columns
+    frame[whole] = frame[whole].astype("float64")
+    target = record.metric if record.metric in metrics else None
+    source = CodeDatasetSource(tags={"run": record.name})
+    return mlflow.data.from_pandas(frame, source=source, name=f"{record.name} trials", targets=target)
+
+
+def promote(client: MlflowClient, record: RunRecord, model: LoggedModel) -> None:
+    """Register the run's last model under the campaign's name and make it champion, once.
+
+    A later run of the campaign takes the alias over; mirroring an old run again never takes it back.
+    """
+    name = safe_model(record.campaign["name"])
+    version = _version(client, record, model, name)
+    if version.tags.get(PROMOTED) != "yes":
+        versions = json.dumps([{"name": name, "version": int(version.version)}])
+        client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+        client.set_model_version_tag(name, version.version, PROMOTED, "yes")
+
+
+def _version(client: MlflowClient, record: RunRecord, model: LoggedModel, name: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description=record.campaign.get("description") or None)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    for version in client.search_model_versions(f"name='{name}'"):
+        if (
+            version.tags.get(content.RUN) == record.name
+            and version.tags.get(content.MODEL) == (model.tags[content.MODEL])
+        ):
+            return version
+    # A database store would look a models:/ address up in another process-wide store.
+    remote = client.tracking_uri.startswith("http")
+    return client.create_model_version(
+        name,
+        source=f"models:/{model.model_id}" if remote else model.artifact_location,
+        run_id=model.source_run_id,
+        model_id=model.model_id,
+        tags={content.RUN: record.name, content.MODEL: model.tags[content.MODEL]},
+    )

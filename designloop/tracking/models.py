@@ -1,0 +1,267 @@
+"""Every fit as an MLflow model: one small template, copied and filled per fit (20 ms, not 0.7 s)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from designloop.record import RunRecord, TrialRecord
+from designloop.tracking import content
+from designloop.tracking.content import text
+from designloop.tracking.names import safe, safe_model
+from designloop.tracking.overview import parameter_text
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Metric
+    from mlflow.models import ModelSignature
+
+_TYPES = {"float": "double", "int": "long"}
+_REQUIREMENTS = (
+    "designloop",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scipy",
+    "torch",
+    "gpytorch",
+    "botorch",
+    "scikit-learn",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """One saved model of a run and the step it was made for."""
+
+    path: str
+    """Folder relative to the run, such as ``models/0007``."""
+    step: int
+    """Index of the first trial chosen with it."""
+    time: float
+    """When it was proposed with; epoch seconds."""
+    refitted: bool
+    parameters: Mapping[str, Any]
+
+    @property
+    def number(self) -> str:
+        """``0007``."""
+        return Path(self.path).name
+
+
+def fits(record: RunRecord, *, ended: bool) -> list[Fit]:
+    """The fits that shall be models, as ``tracking.models`` asks.
+
+    ``every_fit``: all; ``checkpoints``: where hyper-parameters were fitted anew, and the last of an ended
+    run; ``last``: the last of an ended run.
+    """
+    found: dict[str, Fit] = {}
+    for proposal in record.proposals:
+        path = proposal.get("model")
+        if path and path not in found and (record.directory / path / "model.json").is_file():
+            found[path] = Fit(
+                path=path, step=proposal["candidates"][0]["trial"] if proposal["candidates"] else 0,
+                time=proposal["time"],
+                refitted=bool(proposal.get("refitted")), parameters=proposal.get("fit") or {},
+            )  # fmt: skip
+    every = list(found.values())
+    which = (record.campaign.get("tracking") or {}).get("models") or "every_fit"
+    if which == "every_fit":
+        return every
+    last = every[-1:] if ended else []
+    return [f for f in every if which == "checkpoints" and f.refitted and f not in last] + last
+
+
+class Template:
+    """A model folder saved once by MLflow; each fit's numbers are put into a copy of it."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self._record = record
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._metrics: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """The run's directory."""
+        return self._record.directory
+
+    def fill(self, fit: Fit, model: LoggedModel, folder: Path) -> Path:
+        """A complete model folder for ``fit`` inside ``folder``."""
+        from mlflow.models import Model
+
+        source = self._record.directory / fit.path
+        target = folder / "filled"
+        shutil.copytree(self._saved(source), target)
+        shutil.copytree(source, target / "artifacts" / "model", dirs_exist_ok=True)
+        described = Model.load(target)
+        described.model_id, described.run_id = model.model_id, model.source_run_id
+        described.artifact_path = model.artifact_location
+        # MLflow writes here where the numbers lay on this machine, which is nobody's business.
+        flavor = described.flavors["python_function"]
+        flavor["model_code_path"] = "predictor.py"
+        for artifact in flavor.get("artifacts", {}).values():
+            artifact["uri"] = artifact["path"]
+        described.save(target / "MLmodel")
+        return target
+
+    def _saved(self, source: Path) -> Path:
+        metrics = modelled_metrics(self._record, source)
+        if self._folder is None or metrics != self._metrics:
+            self._folder, self._metrics = tempfile.TemporaryDirectory(prefix="designloop-"), metrics
+            _save(self._record, source, metrics, Path(self._folder.name, "model"))
+        return Path(self._folder.name, "model")
+
+
+def modelled_metrics(record: RunRecord, source: Path) -> tuple[str, ...]:
+    """Metrics the saved model predicts, asked of the model itself."""
+    from designloop.learning import gp
+    from designloop.learning.saved import SavedModel
+
+    return tuple(gp.predict(SavedModel.load(source), [example(record)]))
+
+
+def example(record: RunRecord) -> dict[str, Any]:
+    """A design of the campaign: the baseline, or the first trial."""
+    design: Mapping[str, Any] = record.campaign.get("baseline") or record.trials[0].parameters
+    return {p["name"]: design[p["name"]] for p in record.campaign["parameters"]}
+
+
+def signature(record: RunRecord, metrics: tuple[str, ...]) -> ModelSignature:
+    """Named columns: the parameters in, ``<metric>_mean`` and ``<metric>_sd`` out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    inputs = [ColSpec(_column_type(p), p["name"]) for p in record.campaign["parameters"]]
+    outputs = [ColSpec("double", f"{metric}_{part}") for metric in metrics for part in ("mean", "sd")]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _column_type(parameter: Mapping[str, Any]) -> str:
+    if parameter["kind"] != "choice":
+        return _TYPES[parameter["kind"]]
+    kinds = {bool: "boolean", int: "long", float: "double"}
+    found = {kinds.get(type(choice), "string") for choice in parameter["choices"]}
+    return found.pop() if len(found) == 1 else "double" if found == {"long", "double"} else "string"
+
+
+def metadata(record: RunRecord, metrics: tuple[str, ...]) -> dict[str, Any]:
+    """Units, ranges and labels that travel with the model."""
+    unit = content.units(record)
+    campaign = record.campaign
+    return {
+        "campaign": campaign["name"],
+        "run": record.name,
+        "inputs": {p["name"]: parameter_text(p) for p in campaign["parameters"]},
+        "units": {n: unit.get(n, "") for n in (*(p["name"] for p in campaign["parameters"]), *metrics)},
+        "labels": list(campaign["oracle"].get("labels") or ()),
+        "oracle": f"{campaign['oracle']['name']} {campaign['oracle'].get('version') or ''}".strip(),
+    }
+
+
+def requirements() -> list[str]:
+    """The packages that predicting needs, pinned to what runs here."""
+    pins = {}
+    for name in _REQUIREMENTS:
+        try:
+            pins[name] = importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return [f"{name}=={version}" for name, version in pins.items()]
+
+
+def _save(record: RunRecord, source: Path, metrics: tuple[str, ...], target: Path) -> None:
+    import mlflow.pyfunc
+    import pandas as pd
+
+    with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
+        numbers = shutil.copytree(source, Path(folder, "model"))
+        mlflow.pyfunc.save_model(
+            path=str(target),
+            python_model=str(Path(__file__).with_name("predictor.py")),
+            artifacts={"model": str(numbers)},
+            signature=signature(record, metrics),
+            input_example=pd.DataFrame([example(record)]),
+            pip_requirements=requirements(),
+            metadata=metadata(record, metrics),
+        )
+
+
+def find(client: MlflowClient, experiment: str, record: RunRecord) -> dict[str, LoggedModel]:
+    """The run's models in MLflow by their folder, doubles removed."""
+    found: dict[str, LoggedModel] = {}
+    token = None
+    while True:
+        page = client.search_logged_models(
+            [experiment], f"tags.`{content.RUN}` = '{record.name}'", page_token=token,
+            order_by=[{"field_name": "creation_time", "ascending": True}],
+        )  # fmt: skip
+        for model in page:
+            path = model.tags.get(content.MODEL, "")
+            if path in found and str(found[path].status) == "READY":
+                client.delete_logged_model(model.model_id)
+            elif path in found:
+                client.delete_logged_model(found[path].model_id)
+                found[path] = model
+            else:
+                found[path] = model
+        token = page.token
+        if not token:
+            return found
+
+
+def create(client: MlflowClient, experiment: str, record: RunRecord, fit: Fit, *, parent: str) -> LoggedModel:
+    """An empty model with its tags, so that it is found again whatever happens next."""
+    flat = dict(_flat(fit.parameters))
+    return client.create_logged_model(
+        experiment,
+        name=safe_model(f"{record.campaign['name']}-{fit.number}"),
+        source_run_id=parent,
+        tags={content.RUN: record.name, content.MODEL: fit.path, "step": str(fit.step)},
+        params={safe(k): text(v)[:500] for k, v in list(flat.items())[:100]},
+        model_type="surrogate",
+    )
+
+
+def _flat(values: Any, prefix: str = "fit") -> list[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        return [pair for k, v in values.items() for pair in _flat(v, f"{prefix}.{k}")]
+    return [(prefix, values if isinstance(values, str | int | float) else str(values))]
+
+
+def complete(client: MlflowClient, template: Template, fit: Fit, model: LoggedModel, run: str) -> None:
+    """Upload the model's folder, say that it is ready, and link it to the parent run at its step."""
+    from mlflow.entities import LoggedModelOutput
+
+    if str(model.status) != "READY":
+        if not model.metrics:
+            client.log_batch(run, metrics=_quality(template.directory / fit.path, fit, model))
+        with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
+            client.log_model_artifacts(model.model_id, str(template.fill(fit, model, Path(folder))))
+        client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run, [LoggedModelOutput(model.model_id, fit.step)])
+
+
+def _quality(folder: Path, fit: Fit, model: LoggedModel) -> list[Metric]:
+    """How well each trial is predicted from the others, of the run at the fit's step and of the model."""
+    from mlflow.entities import Metric
+
+    from designloop.learning import gp
+    from designloop.learning.saved import SavedModel
+
+    named: dict[str, float | None] = {}
+    for metric, loo in gp.leave_one_out(SavedModel.load(folder)).items():
+        figures = {"r2": loo.r2, "nrmse": loo.nrmse, "coverage": loo.coverage, "trials": len(loo.trials)}
+        named |= {f"leave_one_out/{metric}.{key}": float(value) for key, value in figures.items()}
+    given = {"timestamp": content.milliseconds(fit.time), "step": fit.step, "model_id": model.model_id}
+    return [Metric(key=k, value=v, run_id=model.source_run_id, **given)
+            for k, v in content.finite(named).items()]  # fmt: skip
+
+
+def training_rows(record: RunRecord, metrics: tuple[str, ...]) -> list[TrialRecord]:
+    """Trials a model can learn from: those that observed one of its metrics."""
+    return [t for t in record.trials if any(m in t.metrics for m in metrics)]

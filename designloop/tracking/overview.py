@@ -1,0 +1,189 @@
+"""What MLflow shall hold of a whole campaign, its parent run: computed from the record alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from designloop.record import Attempt, RunRecord, TrialRecord
+from designloop.tracking import content
+from designloop.tracking.content import Point, RunContent, milliseconds, text, units
+from designloop.tracking.names import safe
+
+_PACKAGES = ("designloop", "ax-platform", "botorch", "gpytorch", "torch", "numpy", "scipy", "mlflow")
+_STATUS = {"finished": "FINISHED", "paused": "KILLED"}
+
+
+def parent_content(record: RunRecord, *, live: bool) -> RunContent:
+    """The parent run, without its step metrics and files (``steps`` and ``artifacts``)."""
+    status = _STATUS.get(record.status, "RUNNING" if live else "KILLED")
+    last = record.decisions[-1]["time"] if record.decisions else _latest(record)
+    return RunContent(
+        name=record.name,
+        status=status,
+        started=milliseconds(record.revisions[0].get("time") or 0),
+        ended=None if status == "RUNNING" else milliseconds(last),
+        params=_params(record.revisions[0]),
+        tags=_tags(record, live=live),
+    )
+
+
+def _latest(record: RunRecord) -> float:
+    times = [record.revisions[-1].get("time") or 0.0, *(p["time"] for p in record.proposals)]
+    times += [a.ended or a.started for t in record.trials for a in t.attempts]
+    return float(max(times))
+
+
+def parameter_text(parameter: Mapping[str, Any]) -> str:
+    """A parameter as a person would write it: ``200 .. 800 um, step 1 um, log``."""
+    unit = f" {parameter['unit']}" if parameter.get("unit") else ""
+    if parameter["kind"] == "choice":
+        return ", ".join(str(c) for c in parameter["choices"]) + unit + " (choices)"
+    parts = [f"{parameter['lower']:.12g} .. {parameter['upper']:.12g}{unit}"]
+    parts += [f"step {parameter['step']:.12g}{unit}"] if parameter.get("step") else []
+    parts += ["log"] if parameter.get("log") else []
+    parts += ["whole numbers"] if parameter["kind"] == "int" else []
+    return ", ".join(parts)
+
+
+def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
+    oracle, strategy, objective = campaign["oracle"], campaign["strategy"], campaign["objective"]
+    aim = "minimize" if objective["minimize"] else "maximize"
+    params = {
+        "seed": campaign["seed"],
+        "oracle": oracle["name"],
+        "oracle.version": oracle.get("version"),
+        **{f"oracle.{k}": v for k, v in (oracle.get("options") or {}).items()},
+        "strategy": strategy["name"],
+        **{f"strategy.{k}": v for k, v in (strategy.get("options") or {}).items()},
+        **{f"initial.{k}": v for k, v in (strategy.get("initial") or {}).items()},
+        "objective": f"{aim} {objective['metric']} ({objective.get('mode', 'nominal')})",
+        **{f"constraint.{i}": c["label"] for i, c in enumerate(campaign.get("constraints") or (), 1)},
+        **{f"stop.{k}": v for k, v in (campaign.get("stop") or {}).items()},
+        **{f"parameter.{p['name']}": parameter_text(p) for p in campaign["parameters"]},
+        **{f"fixed.{k}": _quantity(v) for k, v in (campaign.get("fixed") or {}).items()},
+        **{f"process.{p['name']}": f"normal, mean {p['mean']:.12g} {p['unit']}, sd {p['sd']:.12g} {p['unit']}"
+           for p in campaign.get("process") or ()},
+    }  # fmt: skip
+    return {safe(key): text(value) for key, value in params.items() if value is not None}
+
+
+def _quantity(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(text(part) for part in value if part not in ("", None))
+    return text(value)
+
+
+def _tags(record: RunRecord, *, live: bool) -> dict[str, str]:
+    campaign, environment = record.campaign, record.campaign.get("environment") or {}
+    packages = environment.get("packages") or {}
+    status = record.status if record.status != "running" or live else "interrupted"
+    return {
+        content.RUN: record.name,
+        content.KIND: "campaign",
+        "campaign": campaign["name"],
+        "status": status,
+        "revision": str(campaign["revision"]),
+        **_revisions(record),
+        **{f"environment.{k}": str(environment[k]) for k in ("python", "platform") if k in environment},
+        **{f"environment.{k}": str(packages[k]) for k in _PACKAGES if k in packages},
+        **{f"unit.{safe(name)}": unit for name, unit in units(record).items() if unit},
+        **content.labels(record),
+        content.NOTE: _note(record),
+    }
+
+
+def _revisions(record: RunRecord) -> dict[str, str]:
+    """What each later revision changed; params cannot, they are fixed once written."""
+    tags = {}
+    for old, new in zip(record.revisions, record.revisions[1:], strict=False):
+        before, after = _params(old), _params(new)
+        changes = [f"{k}: {v}" for k, v in after.items() if before.get(k) != v]
+        changes += [f"{k}: removed" for k in before if k not in after]
+        tags[f"revision.{new['revision']}"] = "; ".join(changes) or "no change of parameters or limits"
+    return tags
+
+
+def _note(record: RunRecord) -> str:
+    """Question and answer, in Markdown, for the run's page."""
+    campaign, params = record.campaign, _params(record.campaign)
+    question = [f"**{campaign['description']}**"] if campaign.get("description") else []
+    question += [f"Question: {params['objective']}"]
+    question += [f"- {c['label']}" for c in campaign.get("constraints") or ()]
+    answer = ((record.report or {}).get("answer") or {}).get("screen")
+    return "\n".join(question) + (f"\n\n```\n{answer}\n```" if answer else "")
+
+
+def steps(record: RunRecord) -> list[Point]:
+    """The parent's step metrics in the order they came to be, at step = trial index.
+
+    A point never changes once its journal record is written: best so far is taken over the outcomes
+    recorded before it, under the revision then in force, so logging twice doubles nothing.
+    """
+    points: list[Point] = []
+    for proposal in record.proposals:
+        points += _proposal_points(record, proposal)
+    seen: list[TrialRecord] = []
+    best, revision = None, 0
+    for trial, attempt in _ended(record):
+        view = _as_of(record, attempt)
+        shown = {view.metric, *(c["metric"] for c in view.campaign.get("constraints") or ())}
+        values = {
+            **content.surprises(trial, attempt.metrics),
+            **{f"value/{m}": o.value for m, o in attempt.metrics.items() if m in shown},
+            **({"seconds/oracle": attempt.seconds} if attempt.seconds is not None else {}),
+        }
+        if attempt.status != "failed":
+            seen.append(trial)
+            # Under the same rules only the newcomer can beat the best.
+            best = view.best([*([best] if best else []), trial] if len(view.revisions) == revision else seen)
+            revision = len(view.revisions)
+            if best is not None and (value := best.value(view.metric)) is not None:
+                values[f"best/{view.metric}"] = value
+        points += _points(values, time=attempt.ended or attempt.started, step=trial.index)
+    return points
+
+
+def _points(values: Mapping[str, Any], *, time: float, step: int) -> list[Point]:
+    finite = content.finite(values)
+    return [Point(key=k, value=v, time=milliseconds(time), step=step) for k, v in finite.items()]
+
+
+def _proposal_points(record: RunRecord, proposal: Mapping[str, Any]) -> Iterator[Point]:
+    for candidate in proposal["candidates"]:
+        trial = record.trials[candidate["trial"]]
+        values: dict[str, Any] = {**content.predicted(trial)}
+        if candidate is proposal["candidates"][0]:
+            values |= {f"seconds/{part}": s for part, s in (proposal.get("seconds") or {}).items()}
+        yield from _points(values, time=proposal["time"], step=trial.index)
+
+
+def _ended(record: RunRecord) -> list[tuple[TrialRecord, Attempt]]:
+    pairs = [(t, a) for t in record.trials for a in t.attempts if a.ended is not None]
+    return sorted(pairs, key=lambda pair: (pair[1].ended, pair[0].index))
+
+
+def _as_of(record: RunRecord, attempt: Attempt) -> RunRecord:
+    """The record with the revisions in force when the attempt ended."""
+    moment = attempt.ended or attempt.started
+    revisions = [r for r in record.revisions if (r.get("time") or 0) <= moment] or record.revisions[:1]
+    if len(revisions) == len(record.revisions):
+        return record
+    return RunRecord(directory=record.directory, revisions=revisions)
+
+
+def trial_table(record: RunRecord) -> str:
+    """The trials as MLflow's table format (JSON with columns and data), one row per trial."""
+    unit = units(record)
+    parameters = [p["name"] for p in record.campaign["parameters"]]
+    metrics = [m for m in record.campaign.get("metrics") or {} if any(m in t.metrics for t in record.trials)]
+    metrics += sorted({m for t in record.trials for m in t.metrics} - set(metrics))
+    head = ["trial", "status", "feasible", "generator"]
+    columns = head + [f"{n} [{unit[n]}]" if unit.get(n) else n for n in (*parameters, *metrics)]
+    data = [
+        [t.index, t.status, record.is_feasible(t), t.reason.get("generator") or t.origin,
+         *(t.parameters.get(p) for p in parameters), *(t.value(m) for m in metrics)]
+        for t in record.trials
+    ]  # fmt: skip
+    return json.dumps({"columns": columns, "data": data})

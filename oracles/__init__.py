@@ -1,0 +1,4 @@
+"""The shipped oracles. Installed and imported as ``designloop_oracles``; named in a campaign file.
+
+``magnetometer``, ``table``, ``branin``, ``hartmann6``, ``ackley``, ``dirac_peak``, ``hardening_curve``.
+"""

@@ -1,0 +1,186 @@
+# ruff: noqa: E501 - one strategy, one line
+"""The schema classes: what is written comes back equal, every key has an example, editors get a schema."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from campaign_example import DECLARATION, FILE
+from hypothesis import given
+from hypothesis import strategies as st
+
+from designloop.campaign import explain, json_schema, loads
+from designloop.campaign.help import keys
+from designloop.campaign.parts import (
+    ColumnSpec,
+    ExecutionSpec,
+    ExistingTrialsSpec,
+    FailedIfSpec,
+    NoImprovementSpec,
+    NormalSpec,
+    ObjectiveSpec,
+    OracleSpec,
+    ParameterSpec,
+    Part,
+    StopSpec,
+    TrackingSpec,
+)
+from designloop.campaign.reading import parse
+from designloop.campaign.schema import CampaignFile
+from designloop.campaign.strategies import StrategySpec
+from designloop.campaign.validation import OWNERS
+from designloop.campaign.writing import block
+from designloop.errors import CampaignError
+
+NAMES = st.text(alphabet="abcdefgh_äE", min_size=1, max_size=8)
+NUMBERS = st.floats(0.001, 1000, allow_nan=False)
+COUNTS = st.integers(1, 1000)
+MEASURES = st.one_of(
+    NUMBERS, st.builds(lambda n, u: f"{n!r} {u}", NUMBERS, st.sampled_from(["um", "MPa", "kHz"]))
+)
+SPANS = st.builds(lambda a, b: f"{min(a, b)!r} .. {max(a, b) + 1!r} um", NUMBERS, NUMBERS)
+PLAIN = st.one_of(st.booleans(), st.integers(-99, 99), NUMBERS, st.text(max_size=9))
+
+
+def optional(**fields):
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def merged(*parts):
+    return st.tuples(*parts).map(lambda found: {k: v for part in found for k, v in part.items()})
+
+
+PARAMETERS = st.one_of(
+    st.none(),
+    SPANS,
+    merged(st.fixed_dictionaries({"range": SPANS}),
+           optional(step=MEASURES, scale=st.sampled_from(["log", "linear"]), integer=st.booleans())),
+    merged(st.fixed_dictionaries({"choices": st.lists(PLAIN, min_size=2, max_size=4)}), optional(ordered=st.booleans())),
+    st.fixed_dictionaries({"value": PLAIN}),
+    st.fixed_dictionaries({"derived": NAMES}),
+)  # fmt: skip
+OBJECTIVES = st.one_of(
+    merged(st.fixed_dictionaries({"minimize": NAMES}), optional(mode=st.sampled_from(["nominal"]))),
+    st.builds(lambda n, s: {"maximize": n, "mode": "worst_corner", "corners": s}, NAMES, st.sampled_from([3, "2.5 sigma"])),
+    st.builds(lambda n, s: {"minimize": n, "mode": "mean", "samples": s}, NAMES, st.integers(16, 999)),
+    st.just({"maximize": "yield"}),
+)  # fmt: skip
+STRATEGIES = st.one_of(
+    st.sampled_from(["gp_ucb", "ei", "sobol"]),
+    merged(st.just({"name": "gp_ucb"}), optional(kappa=NUMBERS, initial=st.just({"sobol": 7, "center": 1}))),
+    merged(
+        st.just({"name": "pi", "batch": 3}),
+        optional(xi=NUMBERS, believer=st.sampled_from(["kriging", "joint"])),
+    ),
+)
+COLUMNS = st.one_of(NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(unit=st.just("um"))))
+EXISTING = st.one_of(NAMES, merged(st.fixed_dictionaries({"file": NAMES}), optional(
+    sheet=NAMES, decimal=st.sampled_from([".", ","]), delimiter=st.sampled_from(";|"),
+    columns=st.dictionaries(NAMES, COLUMNS, max_size=2), fill=st.dictionaries(NAMES, PLAIN, max_size=2),
+    failed_if=st.fixed_dictionaries({"empty": NAMES}))))  # fmt: skip
+NO_IMPROVEMENT = merged(st.fixed_dictionaries({"trials": COUNTS}), optional(less_than=MEASURES))
+STOPS = optional(trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES)
+NORMALS = st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)})
+TRACKINGS = optional(uri=NAMES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
+EXECUTIONS = optional(workers=COUNTS, failure_limit=COUNTS)
+ORACLES = st.one_of(
+    NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(options=st.dictionaries(NAMES, PLAIN)))
+)
+DESIGNS = st.dictionaries(NAMES, PLAIN, max_size=3)
+FILES = merged(
+    st.fixed_dictionaries({"version": st.just(1), "oracle": ORACLES, "objectives": st.lists(OBJECTIVES, min_size=1, max_size=1)}),
+    optional(
+        name=NAMES, description=st.text(max_size=20), seed=st.integers(0, 2**31 - 1), fixed=DESIGNS,
+        parameters=st.dictionaries(NAMES, PARAMETERS, max_size=2), process=st.dictionaries(NAMES, NORMALS, max_size=1),
+        derived=st.dictionaries(NAMES, NAMES, max_size=1), constraints=st.lists(NAMES, max_size=2),
+        specs=st.lists(NAMES, max_size=1), baseline=DESIGNS, start_with=st.lists(DESIGNS, max_size=2),
+        existing_trials=EXISTING, strategy=STRATEGIES, stop=STOPS, execution=EXECUTIONS,
+        tracking=st.one_of(st.just("off"), TRACKINGS),
+    ),
+)  # fmt: skip
+CLASSES: dict[type[Part], st.SearchStrategy] = {
+    OracleSpec: ORACLES,
+    ParameterSpec: PARAMETERS,
+    NormalSpec: NORMALS,
+    ObjectiveSpec: OBJECTIVES,
+    NoImprovementSpec: NO_IMPROVEMENT,
+    StopSpec: STOPS,
+    ExecutionSpec: EXECUTIONS,
+    TrackingSpec: TRACKINGS,
+    ColumnSpec: COLUMNS,
+    FailedIfSpec: st.fixed_dictionaries({"empty": NAMES}),
+    ExistingTrialsSpec: EXISTING,
+    StrategySpec: STRATEGIES,
+    CampaignFile: FILES,
+}
+
+
+def test_every_class_of_the_schema_is_tried():
+    assert set(CLASSES) == set(OWNERS.values())
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_what_is_written_comes_back_equal(kind):
+    @given(CLASSES[kind])
+    def check(data):
+        model = kind.model_validate(data)
+        again = model.model_dump(mode="json", exclude_none=True)
+        assert kind.model_validate(again) == model
+        text = block({"x": again})
+        assert kind.model_validate(parse(text, file="f").data["x"]) == model
+
+    check()
+
+
+def test_models_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        CampaignFile.model_validate(parse(FILE, file="f").data).stop.trials = 3
+
+
+def test_every_key_has_a_meaning_and_an_example():
+    lacking = [name for name, field in keys().items() if not field.description or not field.examples]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("key", list(keys()))
+def test_explain_knows_every_key(key):
+    text = explain(key)
+    assert "example:" in text
+    assert "default" in text.lower()
+
+
+def test_explain_finds_a_key_by_its_last_word_and_through_names():
+    assert explain("kappa").startswith("strategy.kappa")
+    assert explain("parameters.gap.step").startswith("parameters.NAME.step")
+    assert "stop.no_improvement.trials" in explain("trials")
+
+
+def test_explain_without_a_key_lists_all():
+    assert len(explain().splitlines()) == len(keys())
+
+
+def test_explain_suggests_the_nearest_key():
+    with pytest.raises(CampaignError, match="Did you mean kappa"):
+        explain("kapa")
+
+
+def test_every_example_is_valid():
+    data = {name: field.examples[0] for name, field in CampaignFile.model_fields.items() if field.examples}
+    CampaignFile.model_validate(data)
+
+
+def test_the_json_schema_is_json_and_describes_every_key():
+    schema = json_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    assert set(schema["anyOf"][1]["properties"] if "anyOf" in schema else schema["properties"]) == set(
+        CampaignFile.model_fields
+    )
+    assert "20 um" in json.dumps(schema)
+
+
+def test_the_short_and_the_long_form_say_the_same():
+    long = FILE.replace("oracle: magnetometer", "oracle: {name: magnetometer}").replace(
+        "gap: 1.5 .. 4 um", "gap: {range: 1.5 .. 4 um}"
+    )
+    assert loads(long, declaration=DECLARATION).file == loads(FILE, declaration=DECLARATION).file

@@ -1,0 +1,243 @@
+"""Commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from designloop.cli import main
+from designloop.cli.views import duration
+from designloop.journal import Journal
+
+ORACLE = """
+import time
+from pathlib import Path
+from typing import Annotated
+
+from designloop.oracle import Input, Output
+
+
+def simulate(
+    x: Annotated[float, Input(lower=0, upper=10, unit="um", description="length")],
+) -> Annotated[dict[str, float], Output("height", unit="nm")]:
+    slow = Path(__file__).with_name("slow")
+    if slow.exists() and x != 7.0:
+        slow.write_text("inside")
+        time.sleep(60)
+    if Path(__file__).with_name("broken").exists():
+        raise ValueError("no licence")
+    return {"height": (x - 3.0) ** 2}
+"""
+CAMPAIGN = """\
+version: 1
+name: Höhe x
+oracle: ./simulate.py:simulate
+objectives: [minimize: height]
+constraints: [height <= 40 nm]
+baseline: {x: 7 um}
+strategy: {name: sobol}
+stop: {trials: 5}
+tracking: off
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "simulate.py").write_text(ORACLE)
+    (tmp_path / "c.yaml").write_text(CAMPAIGN)
+    monkeypatch.setenv("DESIGNLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def good(*arguments: str) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def ran(place: Path) -> Path:
+    good("run", "c.yaml")
+    return next((place / "home" / "runs").iterdir())
+
+
+def test_a_run_tells_every_trial_and_ends_with_the_answer(place: Path) -> None:
+    said = good("run", "c.yaml")
+    assert "5 trials at most" in said
+    assert [line for line in said.splitlines() if line.startswith("   0  baseline   16 nm")]
+    assert "done: all 5 trials are done" in said
+    assert "Best measured design" in said
+    assert "baseline" in said
+
+
+def test_the_name_of_a_run_survives_umlauts_and_blanks(ran: Path) -> None:
+    assert ran.name.startswith("hohe-x-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(
+            ["status"], ["finished, 5 of 5 trials", "all 5 trials are done", "best so far"], id="status"
+        ),
+        pytest.param(["list"], ["hohe-x-", "finished", "5 trials"], id="list"),
+        pytest.param(["show"], ["0  baseline", "x 7 um", "in bounds"], id="show"),
+        pytest.param(["best"], ["Best measured design"], id="best"),
+        pytest.param(
+            ["why", "hohe", "0"], ["trial 0: x 7 um", "given in the campaign file", "16 nm"], id="why"
+        ),
+        pytest.param(["replay", "--verify"], ["4 of 4 proposals agree", "identical"], id="replay"),
+    ],
+)
+def test_looking_back(ran: Path, arguments: list[str], words: list[str]) -> None:
+    said = good(*arguments)
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_a_table_is_exported(ran: Path, suffix: str) -> None:
+    assert "5 trials are written" in good("export", "--to", f"table.{suffix}")
+    if suffix == "csv":
+        header, first = Path("table.csv").read_text().splitlines()[:2]
+        assert "x [um]" in header
+        assert "height [nm]" in header
+        assert "7.0" in first
+    else:
+        from openpyxl import load_workbook
+
+        sheet = load_workbook("table.xlsx").active
+        assert sheet is not None
+        assert sheet.max_row == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["run", "none.yaml"], "there is no such file", id="no file"),
+        pytest.param(["run", "c.yaml", "--set", "stop.trails=3"], "trails", id="wrong override"),
+        pytest.param(["status"], "no run is here yet", id="no run"),
+        pytest.param(["resume"], "no unfinished run is here", id="nothing to resume"),
+        pytest.param(["best", "nothing"], "no run is called 'nothing'", id="unknown run"),
+        pytest.param(["oracle", "show", "magnetomter"], "magnetometer", id="misspelt oracle"),
+        pytest.param(["explain", "strategie"], "strategy", id="misspelt key"),
+    ],
+)
+def test_mistakes_get_a_sentence_and_exit_status_2(place: Path, arguments: list[str], words: str) -> None:
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_table_of_unknown_kind_is_refused(ran: Path) -> None:
+    result = call("export", "--to", "table.ods")
+    assert result.exit_code == 2
+    assert ".csv or .xlsx" in result.output
+
+
+def test_a_trial_out_of_range_is_refused(ran: Path) -> None:
+    assert "trials 0 to 4, not 9" in call("why", ran.name, "9").output
+
+
+def test_a_paused_run_shows_the_oracles_words_and_exits_3(place: Path) -> None:
+    (place / "broken").touch()
+    result = call("run", "c.yaml")
+    assert result.exit_code == 3
+    assert "paused: 3 trials in a row failed alike: ValueError: no licence" in result.output
+    (place / "broken").unlink()
+    assert "done: all 5 trials are done" in good("resume")
+
+
+def test_more_trials_by_an_override(ran: Path) -> None:
+    assert "done: all 7 trials are done" in good("resume", ran.name, "--set", "stop.trials=7")
+
+
+def test_a_finished_run_is_not_resumed_by_accident(ran: Path) -> None:
+    result = call("resume", ran.name)
+    assert result.exit_code == 2
+    assert "is finished" in result.output
+
+
+def test_a_dry_run_records_nothing(place: Path) -> None:
+    assert "completed in" in good("run", "c.yaml", "--dry-run")
+    assert not (place / "home" / "runs").exists()
+
+
+def test_a_begun_file_loads_and_runs(place: Path) -> None:
+    good("init", "branin", "-o", "mine.yaml")
+    assert "valid" in good("validate", "mine.yaml")
+    assert "exists already" in call("init", "branin", "-o", "mine.yaml").output
+
+
+def test_a_new_oracle_keeps_the_contract(place: Path) -> None:
+    good("oracle", "new", "mine")
+    assert "keeps its contract" in good("oracle", "check", "./mine.py:mine")
+
+
+def test_a_broken_oracle_fails_its_check(place: Path) -> None:
+    (place / "broken").touch()
+    result = call("oracle", "check", "./simulate.py:simulate")
+    assert result.exit_code == 1
+    assert "FAIL" in result.output
+
+
+def test_the_schema_is_json(place: Path) -> None:
+    assert json.loads(good("schema"))["type"] == "object"
+
+
+def test_a_second_writer_is_told_so(ran: Path) -> None:
+    with Journal(ran):
+        result = call("resume", ran.name, "--set", "stop.trials=9")
+    assert result.exit_code == 2
+    assert "another process is writing this run" in result.output
+
+
+def test_ctrl_c_says_how_to_go_on_and_resume_does(place: Path) -> None:
+    slow = place / "slow"
+    slow.touch()
+    script = Path(sys.executable).with_name("designloop")
+    process = subprocess.Popen(
+        [script, "run", "c.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while slow.read_text() != "inside" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running = good("status")
+    assert "running" in running
+    assert "trial 1 runs since" in running
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "designloop resume hohe-x-" in error
+    assert "Traceback" not in error
+    assert "stopped" in good("status")
+    slow.unlink()
+    assert "done: all 5 trials are done" in good("resume")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.012, "0.012 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_the_environment_is_recorded_without_names_or_paths(ran: Path) -> None:
+    entry = json.loads((ran / "journal.jsonl").read_text().splitlines()[0].split(" ", 2)[2])
+    text = json.dumps(entry["environment"])
+    assert os.uname().nodename not in text
+    assert str(Path.home()) not in text

@@ -1,0 +1,188 @@
+"""Many devices in one trial, against closed forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from designloop.campaign import loads
+from designloop.campaign.model import Campaign
+from designloop.compose import CampaignOracle
+from designloop.compose.dies import corners, sampled
+from designloop.errors import OracleError
+from designloop.oracle import Context, Declaration, Infeasible, Input, Observation, Output, Result, Value
+
+DECLARATION = Declaration(
+    name="line",
+    summary="y = x + z, u = x z",
+    inputs=(
+        Input(name="x", lower=0, upper=10, unit="um"),
+        Input(name="z", lower=-50, upper=50, default=0.0, unit="um"),
+        Input(name="k", lower=-50, upper=50, default=0.0, unit="MPa"),
+    ),
+    outputs=(Output("y", unit="um"), Output("u", unit="um^2"), Output("room", unit="um", margin=True)),
+)
+
+
+class Line:
+    """y = x + z; a die breaks where its margin 5 um - z - k/MPa um is negative."""
+
+    declaration = DECLARATION
+
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        self.seeds.append(context.seed)
+        x, z, k = (float(parameters.get(n, 0.0)) for n in ("x", "z", "k"))
+        room = 5.0 - z - k
+        if room < 0:
+            raise Infeasible("broken", metrics={"room": room})
+        values = {"y": x + z, "u": x * z, "room": room}
+        return Result(metrics={n: Observation(value=v) for n, v in values.items()})
+
+
+class Batched(Line):
+    """The same, many dies at once."""
+
+    def evaluate_batch(
+        self, parameters: Sequence[Mapping[str, Value]], context: Context
+    ) -> list[Result | Infeasible]:
+        answers: list[Result | Infeasible] = []
+        for design in parameters:
+            try:
+                answers.append(self.evaluate(design, context))
+            except Infeasible as answer:
+                answers.append(answer)
+        return answers
+
+
+def campaign(text: str) -> Campaign:
+    head = "version: 1\nname: line\noracle: line\nparameters: {x: 0 .. 10 um}\ntracking: off\n"
+    return loads(head + text, folder=Path("."), declaration=DECLARATION)
+
+
+def answer(text: str, *, x: float = 4.0, oracle: Line | None = None, seed: int = 0) -> dict[str, Observation]:
+    asked = CampaignOracle(campaign=campaign(text), oracle=oracle or Line())
+    return dict(asked.evaluate({"x": x}, Context(seed=seed)).metrics)
+
+
+PROCESS = "process: {z: {normal: [0.5 um, 1 um]}, k: {normal: [0 MPa, 1 MPa]}}\n"
+WORST = PROCESS + "objectives: [{minimize: y, mode: worst_corner, corners: 1 sigma}]\n"
+
+
+def test_corners_are_the_mean_and_every_sign_combination() -> None:
+    found = corners(campaign(WORST).process, sigma=3)
+    assert found[0] == {"z": 0.5, "k": 0.0}
+    assert {(c["z"], c["k"]) for c in found[1:]} == {(-2.5, -3), (-2.5, 3), (3.5, -3), (3.5, 3)}
+
+
+@pytest.mark.parametrize("oracle", [Line(), Batched()], ids=["single", "batch"])
+def test_the_worst_corner_is_the_largest_of_a_minimized_metric(oracle: Line) -> None:
+    metrics = answer(WORST, oracle=oracle)
+    assert metrics["y.max"].value == pytest.approx(4.0 + 1.5)
+    assert metrics["y"].value == pytest.approx(4.5)
+    assert metrics["room.min"].value == pytest.approx(5 - 1.5 - 1)
+
+
+def test_every_output_is_kept_over_the_corners_for_later_constraints() -> None:
+    metrics = answer(WORST)
+    assert (metrics["u.max"].value, metrics["u.min"].value) == (pytest.approx(6.0), pytest.approx(-2.0))
+
+
+def test_without_process_one_die_answers() -> None:
+    oracle = Line()
+    assert answer("objectives: [minimize: y]\n", oracle=oracle)["y"].value == 4.0
+    assert len(oracle.seeds) == 1
+
+
+def test_a_broken_corner_makes_the_design_infeasible_and_keeps_the_margin() -> None:
+    text = PROCESS + "objectives: [{minimize: y, mode: worst_corner, corners: 3 sigma}]\n"
+    with pytest.raises(Infeasible, match="1 of 5 dies cannot work; first at z = 3.5 um, k = 3 MPa") as caught:
+        answer(text)
+    assert caught.value.metrics["room.min"].value == pytest.approx(-1.5)
+    assert "y.max" not in caught.value.metrics
+
+
+def test_the_mean_is_exact_for_a_line_within_its_error() -> None:
+    text = PROCESS.replace("0 MPa", "-40 MPa") + "objectives: [{minimize: y, mode: mean, samples: 256}]\n"
+    mean = answer(text)["y.mean"]
+    assert mean.sem is not None
+    assert 0 < mean.sem < 0.02
+    assert abs(mean.value - 4.5) < 5 * mean.sem
+
+
+YIELD = (
+    "process: {z: {normal: [0 um, 1 um]}, k: {normal: [-40 MPa, 1 MPa]}}\n"
+    "specs: [y <= 5 um]\nobjectives: [{maximize: yield, samples: 512}]\n"
+)
+
+
+def test_the_yield_is_the_normal_integral_within_its_error() -> None:
+    exact = 0.5 * (1 + math.erf(1 / math.sqrt(2)))
+    shares = [answer(YIELD, seed=seed)["yield"] for seed in range(8)]
+    for share in shares:
+        assert share.sem is not None
+        assert abs(share.value - exact) < 4 * share.sem
+    spread = np.std([s.value for s in shares], ddof=1)
+    claimed = float(np.mean([s.sem or 0.0 for s in shares]))
+    assert spread < 2 * claimed
+
+
+def test_dies_out_of_spec_and_broken_dies_both_count_against_the_yield() -> None:
+    text = YIELD.replace("-40 MPa", "5 MPa")
+    share = answer(text, x=0.0)["yield"]
+    exact = 0.5  # room = 5 - z - k is negative for half of the dies; y <= 5 um holds for all but 3e-7
+    assert share.value == pytest.approx(exact, abs=4 * (share.sem or 0))
+
+
+def test_a_certain_yield_still_has_an_error() -> None:
+    share = answer(YIELD, x=0.0)["yield"]
+    assert share.value == pytest.approx(1.0, abs=1e-3)
+    assert (share.sem or 0) > 1e-4
+
+
+def test_dies_of_different_trials_are_different_draws() -> None:
+    process = campaign(YIELD).process
+    assert sampled(process, samples=64, seed=1) == sampled(process, samples=64, seed=1)
+    assert sampled(process, samples=64, seed=1) != sampled(process, samples=64, seed=2)
+
+
+def test_each_die_of_an_oracle_without_batches_has_its_own_seed() -> None:
+    oracle = Line()
+    answer(YIELD.replace("512", "64"), oracle=oracle, seed=3)
+    assert oracle.seeds[0] == 3
+    assert len(set(oracle.seeds)) == len(oracle.seeds)
+
+
+def test_nominal_mode_stands_at_the_mean_of_the_process() -> None:
+    text = PROCESS + "objectives: [{minimize: y, mode: nominal}]\n"
+    assert answer(text)["y"].value == pytest.approx(4.5)
+
+
+def test_a_constraint_over_several_outputs_takes_its_worst_corner() -> None:
+    text = WORST + "constraints: [u / y <= 2 um]\n"
+    metrics = answer(text)
+    ratios = [x * z / (x + z) for x, z in ((4.0, 0.5), (4.0, -0.5), (4.0, 1.5))]
+    named = next(c.metric for c in campaign(text).constraints if not c.is_margin)
+    assert metrics[named].value == pytest.approx(max(ratios))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        pytest.param({"y": 1.0}, "without room, u", id="missing"),
+        pytest.param({"y": 1.0, "u": 1.0, "room": 1.0, "w": 1.0}, "with w", id="undeclared"),
+    ],
+)
+def test_an_answer_unlike_the_declaration_is_a_failure(metrics: dict[str, float], words: str) -> None:
+    class Wrong(Line):
+        def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+            return Result(metrics={n: Observation(value=v) for n, v in metrics.items()})
+
+    with pytest.raises(OracleError, match=words):
+        answer("objectives: [minimize: y]\n", oracle=Wrong())

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+from run_factory import METRIC, Factory, campaign, evaluate
+
+from designloop.record import RunRecord, read
+from designloop.tracking import models, overview
+from designloop.tracking.content import trial_content
+
+
+def written(factory: Factory) -> RunRecord:
+    return read(factory.close())
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    return written(Factory(tmp_path, uri=None, fits=False).run(8))
+
+
+def test_statuses_mirror_what_became_of_the_trial(record: RunRecord) -> None:
+    contents = [trial_content(record, t, t.attempts[-1], live=True) for t in record.trials]
+    assert [c.status for c in contents[:5]] == ["FINISHED", "FINISHED", "FINISHED", "FAILED", "FINISHED"]
+    assert [c.tags["status"] for c in contents[1:4]] == ["completed", "infeasible", "failed"]
+    assert contents[2].tags["reason"] == "the beam buckles"
+
+
+@pytest.mark.parametrize(("live", "status"), [(True, "RUNNING"), (False, "KILLED")], ids=["live", "dead"])
+def test_an_open_trial_runs_only_while_its_loop_lives(tmp_path: Path, live: bool, status: str) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False).run(2)
+    factory.begin(factory.propose())
+    record = written(factory)
+    content = trial_content(record, record.trials[-1], record.trials[-1].attempts[-1], live=live)
+    assert (content.status, content.ended is None) == (status, live)
+    assert overview.parent_content(record, live=live).status == status
+
+
+def test_an_abandoned_attempt_is_killed_although_the_loop_lives(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False)
+    index = factory.propose()
+    factory.begin(index)
+    factory.begin(index, attempt=2)
+    record = written(factory)
+    contents = [trial_content(record, record.trials[0], a, live=True) for a in record.trials[0].attempts]
+    assert [c.status for c in contents] == ["KILLED", "RUNNING"]
+
+
+def test_a_trial_carries_its_prediction_its_outcome_and_the_surprise(record: RunRecord) -> None:
+    trial = record.trials[6]
+    values = {p.key: p.value for p in trial_content(record, trial, trial.attempts[0], live=False).points}
+    mean, sd = trial.reason["prediction"][METRIC]
+    truth = evaluate(dict(trial.parameters))[METRIC]
+    assert values[f"predicted/{METRIC}.mean"] == mean
+    assert values[f"calibration/{METRIC}.z"] == pytest.approx((truth - mean) / sd)
+    assert (values[METRIC], values[f"{METRIC}.sem"]) == (pytest.approx(truth), 0.5)
+
+
+def test_best_so_far_counts_feasible_trials_only_and_never_rises(record: RunRecord) -> None:
+    best = [p.value for p in overview.steps(record) if p.key == f"best/{METRIC}"]
+    feasible = [t.value(METRIC) for t in record.trials if record.is_feasible(t)]
+    assert best == sorted(best, reverse=True)
+    assert best[-1] == min(feasible)
+    assert min(t.value(METRIC) for t in record.trials if t.status == "completed") < best[-1]
+
+
+def test_points_already_told_do_not_change_when_the_journal_grows(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False).run(6)
+    before = overview.steps(read(factory.directory))
+    constraints = [{**campaign(uri=None)["constraints"][0], "bound": 20.0}]
+    factory.append("campaign", **campaign(uri=None, revision=2, constraints=constraints))
+    factory.run(3)
+    after = overview.steps(written(factory))
+    assert set(before) <= set(after)
+    assert len(after) > len(before)
+
+
+def test_a_revision_is_told_in_a_tag_because_params_are_fixed(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False).run(2)
+    factory.append("campaign", **campaign(uri=None, revision=2, stop={"trials": 40}))
+    content = overview.parent_content(written(factory), live=True)
+    assert content.params["stop.trials"] == "12"
+    assert content.tags["revision.2"] == "stop.trials: 40"
+
+
+def test_ranges_read_as_a_person_would_write_them(record: RunRecord) -> None:
+    params = overview.parent_content(record, live=False).params
+    assert params["parameter.beam_length"] == "200 .. 800 um, step 1 um"
+    assert params["parameter.current"] == "0.1 .. 4 mA, log"
+    assert params["fixed.thickness"] == "20.0 um"
+
+
+@pytest.mark.parametrize(
+    ("which", "ended", "numbers"),
+    [("every_fit", False, ["5", "6", "7"]), ("checkpoints", False, ["5", "7"]),
+     ("checkpoints", True, ["5", "7"]), ("last", False, []), ("last", True, ["7"])],
+)  # fmt: skip
+def test_which_fits_become_models(tmp_path: Path, which: str, ended: bool, numbers: list[str]) -> None:
+    record = written(Factory(tmp_path, uri=None, models=which).run(8))
+    assert [f.number.lstrip("0") for f in models.fits(record, ended=ended)] == numbers
