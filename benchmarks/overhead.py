@@ -39,7 +39,7 @@ def designs(n: int, d: int) -> list[dict[str, float]]:
     """Sobol designs."""
     from scipy.stats import qmc
 
-    points = qmc.Sobol(d, rng=1).random(n)
+    points = qmc.Sobol(d, rng=1).random(256)[:n]
     return [{f"x{j}": float(v) for j, v in enumerate(row)} for row in points]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -107,7 +108,8 @@ class Loop:
         wanted = int(self.campaign.strategy.options.get("batch", 1))
         count = min(wanted, stopping.budget_left(self.run, self.campaign.stop))
         start = time.perf_counter()
-        self._watch.waits("choosing the next design")
+        loaded = "torch" in sys.modules
+        self._watch.waits("choosing the next design" + ("" if loaded else " (loading Ax and PyTorch)"))
         try:
             proposal = self._strategy.propose(history, count)
         except StrategyExhausted as end:

@@ -24,6 +24,9 @@ class Sentences(click.Group):
             return super().invoke(ctx)
         except DesignloopError as error:
             raise Mistake(str(error)) from None
+        except OSError as error:
+            where = error.filename or "the system"
+            raise Mistake(f"{where}: {error.strerror or error}. What is recorded is safe.") from None
 
 
 class Mistake(click.ClickException):

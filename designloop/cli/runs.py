@@ -50,8 +50,9 @@ def demo(overrides: tuple[str, ...], folder: Path | None) -> None:
 def _run(path: Path, overrides: tuple[str, ...], folder: Path | None) -> None:
     from designloop.campaign import load
 
+    click.echo(f"reading {_short(path)}")
     campaign = load(path, overrides=overrides)
-    click.echo(f"{campaign.name}: {campaign.stop.trials} trials at most, oracle {campaign.oracle_name}.")
+    click.echo(f"{campaign.name}: {campaign.stop.trials} trials at most, oracle {campaign.oracle_name}")
 
     def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
         from designloop.session import run
@@ -130,7 +131,7 @@ def _last_screen(run: RunRecord) -> None:
         click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
     uri = run.campaign["tracking"]["uri"]
     if uri:
-        click.echo(f"\nEvery iteration and model: {ui_command(uri)}   (or: designloop ui)")
+        click.echo(f"\nEvery iteration and model in MLflow: designloop ui\n  which runs {ui_command(uri)}")
     sys.exit(PAUSED if run.status == "paused" else 0)
 
 

@@ -17,6 +17,8 @@ from designloop.units import format_quantity
 SILENCE = 2.0
 """Seconds after which a wait says what it does."""
 ROWS = 12
+EARLY = (10, 20, 40, 80)
+"""After so many trials without a design in bounds the user is told."""
 
 
 def design_text(run: RunRecord, trial: TrialRecord) -> str:
@@ -78,10 +80,22 @@ class PlainWatch:
             self.waits(f"trial {entry['trial']} runs")
         elif entry["kind"] == "outcome":
             self._say(trial_line(run, run.trials[entry["trial"]]))
+            self._warn(run)
         elif entry["kind"] == "import":
             self._say(f"{len(entry['trials'])} existing trials taken in")
         elif entry["kind"] == "decision" and entry["action"] != "resume":
             self._say(f"{'paused' if entry['action'] == 'pause' else 'done'}: {entry['reason']}")
+
+    def _warn(self, run: RunRecord) -> None:
+        """Say early, and then ever more rarely, that nothing is in bounds."""
+        count = len(run.outcomes)
+        if count not in EARLY or run.best():
+            return
+        from designloop.report.answer import nearest
+
+        trial = nearest(run)
+        where = f"; nearest: trial {trial.index}, {verdict(run, trial)}" if trial else ""
+        self._say(f"!!! after {count} trials no design meets every bound{where}")
 
     def close(self) -> None:
         """End quietly."""
@@ -133,8 +147,8 @@ class LiveWatch(PlainWatch):
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, title_justify="left")
-        for column in ("trial", "by", "value", "best so far", "bounds"):
-            table.add_column(column, overflow="ellipsis", no_wrap=True)
+        for column, width in (("trial", 5), ("by", 8), ("value", 18), ("best so far", 18), ("bounds", 12)):
+            table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width)
         run = self._run
         best = run.best() if run else None
         for trial in run.trials[-ROWS:] if run else ():

@@ -2,7 +2,8 @@
 
 Priors: Hvarfner, Hellsten, Nardi 2024, "Vanilla Bayesian optimization performs great in high
 dimensions": ln lengthscale ~ N(sqrt(2) + ln(d)/2, 3), ln noise ~ N(-4, 1), unit signal variance on
-standardized data. The constant mean is profiled out by generalized least squares.
+standardized data; lengthscales are bounded below. The constant mean is profiled out by generalized
+least squares.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 
 from designloop.learning.kernels import Array, Kernel, correlation, minus_two_slope
 
-LENGTHSCALES = (0.025, 1e3)
+SHORTEST = 0.07
+"""Least lengthscale over the square root of the dimension: shorter ones cannot be told from noise by the few
+trials of a campaign, and a model that believes in them searches around an accident."""
+LONGEST = 1e3
 NOISE = (1e-6, 1.0)
 
 
@@ -56,7 +60,8 @@ def fit(
 
     gaps = _gaps(features, groups)
     d = len(gaps)
-    bounds = [tuple(map(math.log, LENGTHSCALES))] * d + [tuple(map(math.log, NOISE))]
+    shortest = SHORTEST * math.sqrt(d)
+    bounds = [(math.log(shortest), math.log(LONGEST))] * d + [(math.log(NOISE[0]), math.log(NOISE[1]))]
     best: Any = None
     for start in starts:
         theta = np.log([*start.lengthscales, start.noise])

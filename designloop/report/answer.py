@@ -156,15 +156,28 @@ def on_bounds(parameters: Sequence[Mapping[str, Any]], design: Mapping[str, Valu
 def margins(record: RunRecord, trial: TrialRecord) -> tuple[Margin, ...]:
     """The trial's distance to every outcome constraint, in the metric's unit."""
     found = []
-    for c in record.campaign.get("constraints") or ():
+    for label, c in labelled(record):
         value = trial.value(c["metric"])
         spare = None
         if value is not None:
             spare = c["bound"] - value if c["relation"] == "<=" else value - c["bound"]
         unit = c.get("unit") or unit_of(record, c["metric"])
-        named = {key: c[key] for key in ("label", "metric", "relation", "bound")}
-        found.append(Margin(**named, unit=unit, value=value, spare=spare))
+        named = {key: c[key] for key in ("metric", "relation", "bound")}
+        found.append(Margin(label=label, **named, unit=unit, value=value, spare=spare))
     return tuple(found)
+
+
+def labelled(record: RunRecord) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each outcome constraint under a name of its own: the user's text, a chained one split in its sides."""
+    constraints = record.campaign.get("constraints") or ()
+    labels = [c["label"] for c in constraints]
+    named = []
+    for c in constraints:
+        unit = c.get("unit") or unit_of(record, c["metric"])
+        side = f"{c['metric']} {c['relation']} {c['bound']:g} {unit}".rstrip()
+        label = f"{c['label']} {c['relation']} 0" if c.get("is_margin") else c["label"]
+        named.append((side if labels.count(c["label"]) > 1 else label, c))
+    return named
 
 
 def _measured(record: RunRecord, trial: TrialRecord | None) -> Measured | None:

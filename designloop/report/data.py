@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from designloop.oracle import Value
 from designloop.record import RunRecord, TrialRecord
-from designloop.report.answer import all_units, nearest, unit_of
+from designloop.report.answer import all_units, labelled, nearest, unit_of
 
 if TYPE_CHECKING:
     from designloop.learning.saved import SavedModel
@@ -195,10 +195,9 @@ def _predict(saved: SavedModel, designs: list[dict[str, Any]]) -> dict[str, tupl
 def _slacks(record: RunRecord, answers: Mapping[str, tuple[Array, Array]]) -> list[tuple[str, Array]]:
     """Label and slack of each modelled constraint, from predicted means."""
     found = []
-    for c in record.campaign.get("constraints") or ():
+    for label, c in labelled(record):
         if c["metric"] in answers:
             mean = answers[c["metric"]][0]
-            label = f"{c['label']} = 0" if c.get("is_margin") else c["label"]
             found.append((label, c["bound"] - mean if c["relation"] == "<=" else mean - c["bound"]))
     return found
 

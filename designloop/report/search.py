@@ -40,7 +40,8 @@ def best_predicted(
     best: tuple[float, dict[str, Value], float, float] | None = None
     for width in ROUNDS:
         points = _points(random, center, width)
-        designs = [d for d in space.from_unit(points) if allowed(d)]
+        designs = space.from_unit(points)
+        designs = [d for d, fits in zip(designs, allowed(designs), strict=True) if fits]
         if not designs:
             continue
         answers = predict(saved, designs)
@@ -72,13 +73,13 @@ def _score(record: RunRecord, answers: Mapping[str, tuple[Array, Array]]) -> Arr
     return score
 
 
-def input_rules(record: RunRecord) -> Callable[[Mapping[str, Value]], bool]:
-    """A test of designs against the campaign's input constraints; all pass where it cannot be loaded."""
+def input_rules(record: RunRecord) -> Callable[[list[dict[str, Value]]], NDArray[np.bool_]]:
+    """A test of designs (n,) on the campaign's input constraints; all pass where it cannot be loaded."""
     from designloop.campaign import loads
 
     folder = Path(record.campaign.get("folder") or record.directory)
     try:
         space = loads(record.campaign["yaml"], folder=folder, name="campaign.yaml").space
     except (DesignloopError, OSError):  # the oracle may be gone since; the rest can be said all the same
-        return lambda _design: True
-    return lambda design: bool(space.feasible([design])[0])
+        return lambda designs: np.ones(len(designs), dtype=bool)
+    return space.feasible

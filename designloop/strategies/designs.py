@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from designloop.strategies.base import Candidate, History, Problem, Proposal
+from designloop.strategies.base import Candidate, History, Problem, Proposal, StrategyExhausted
 from designloop.strategies.sampling import Sequence, seed_of
 from designloop.strategies.search import Search, placeable
 
@@ -67,7 +67,11 @@ class SequenceStrategy:
         for c in found:
             search = search.with_tried(search.space.to_unit([c.parameters])[0])
         position = max(0, history.proposals + len(found) - first.count) + self.initial.get(self.name, 0)
-        found += propose_designs(self, search, position=position, count=n - len(found))
+        try:
+            found += propose_designs(self, search, position=position, count=n - len(found))
+        except StrategyExhausted:
+            if not found:
+                raise
         return Proposal(candidates=tuple(found), seconds={"acquire": time.process_time() - started})
 
 

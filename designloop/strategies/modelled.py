@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from designloop.strategies.base import Candidate, History, Problem, Proposal
+from designloop.strategies.base import Candidate, History, Problem, Proposal, StrategyExhausted
 from designloop.strategies.designs import InitialDesign, SequenceStrategy, propose_designs, search_of
 from designloop.strategies.sampling import seed_of
 from designloop.strategies.search import Array, Search, placeable
@@ -61,8 +61,7 @@ class ModelStrategy:
             trained = train(self.problem, history, kernel=cast(Any, self.options["kernel"]))
             fitted = time.process_time()
             pending = [t.parameters for t in history.trials if t.status == "pending"]
-            assumed = [*pending, *(c.parameters for c in found)]
-            chosen = self._believe(trained, search, assumed, number, n - len(found))
+            chosen = self._believe(trained, search, pending, found, number, n - len(found))
             ended = time.process_time()
         return Proposal(
             candidates=(*found, *chosen),
@@ -80,17 +79,30 @@ class ModelStrategy:
         return Proposal(candidates=tuple(found))
 
     def _believe(
-        self, trained: Trained, search: Search, assumed: list[Any], number: int, count: int
+        self,
+        trained: Trained,
+        search: Search,
+        pending: list[Any],
+        found: list[Candidate],
+        number: int,
+        count: int,
     ) -> list[Candidate]:
+        """``count`` candidates beside those ``pending`` and ``found``; fewer at a finite space's end."""
         from designloop.strategies.reasons import candidate_of
 
+        assumed = [*pending, *(c.parameters for c in found)]
         models = list(trained.models)
         for design in assumed:
             models = _believing(models, np.asarray(self.problem.space.to_unit([design]), dtype=float))
-        candidates = []
+        candidates: list[Candidate] = []
         for k in range(count):
             seed = seed_of(self.problem.seed, "acquire", number + len(assumed) + k)
-            chosen = self._choose(models, search, seed)
+            try:
+                chosen = self._choose(models, search, seed)
+            except StrategyExhausted:
+                if candidates or found:
+                    break
+                raise
             candidates.append(candidate_of(self.name, self.problem, trained.models, chosen, search))
             search = search.with_tried(chosen.unit)
             models = _believing(models, chosen.unit[None])

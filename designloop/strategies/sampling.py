@@ -39,9 +39,9 @@ class Sequence:
     size: int = 10
 
     def propose(self, search: Search, *, position: int, count: int) -> Array:
-        """``count`` new allowed designs (count, d) from ``position`` on.
+        """Up to ``count`` new allowed designs (k, d) from ``position`` on, fewer at a finite space's end.
 
-        Raises StrategyExhausted where the sequence holds no further allowed design.
+        Raises StrategyExhausted where not one is left.
         """
         chosen: list[Array] = []
         for place, point in enumerate(self._accepted(search)):
@@ -51,8 +51,13 @@ class Sequence:
             search = search.with_tried(point)
             if len(chosen) == count:
                 return np.stack(chosen)
-        rest = count - len(chosen)
-        return np.vstack([*(c[None] for c in chosen), _rescue(search, self.seed, position, rest)])
+        found = [c[None] for c in chosen]
+        try:
+            found.append(_rescue(search, self.seed, position, count - len(chosen)))
+        except StrategyExhausted:
+            if not found:
+                raise
+        return np.vstack(found)
 
     def _accepted(self, search: Search) -> Iterator[Array]:
         """Distinct snapped points that meet the input constraints, in order."""
@@ -106,9 +111,7 @@ def _rescue(search: Search, seed: int, position: int, count: int) -> Array:
         left = search.everything()
     else:
         left = feasible_pool(search, anchors=np.empty((0, len(search.space.parameters))), seed=seed)
-    if len(left) < count:
-        raise StrategyExhausted(
-            f"Only {len(left)} untried designs are left that meet the input constraints; {count} were wanted."
-        )
+    if not len(left):
+        raise StrategyExhausted("Every design that the campaign allows has been tried.")
     order = np.random.default_rng(seed_of(seed, "rescue", position)).permutation(len(left))
     return left[order[:count]]

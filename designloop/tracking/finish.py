@@ -35,7 +35,7 @@ def _dataset(record: RunRecord, path: str) -> Any:
     import pandas as pd
     from mlflow.data.code_dataset_source import CodeDatasetSource
 
-    metrics = modelled_metrics(record, record.directory / path)
+    metrics = modelled_metrics(record.directory / path)
     names = [p["name"] for p in record.campaign["parameters"]]
     rows = [
         {**{n: t.parameters.get(n) for n in names}, **{m: t.value(m) for m in metrics}}

@@ -19,6 +19,8 @@ from designloop.tracking.process import MirrorState, Stage, write_state
 POLL = 0.3
 SHARE = 4
 """The mirror pauses at least this many times as long as a pass took: it must not slow the loop."""
+LONGEST = 3.0
+"""But no longer than these seconds: the first pass imports MLflow and may take many."""
 PATIENCE = 120.0
 """Seconds for which an unreachable store is tried again once the run has ended."""
 BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -62,6 +64,14 @@ class Follower:
         """Complete what is there, then end; also a signal handler."""
         self._asked_to_end = True
 
+    def listen(self) -> None:
+        """Say that this process is here and may be asked to end."""
+        self._say("starting")
+
+    def fail(self, error: Exception) -> None:
+        """Leave word of a fault that ends the mirror; its traceback goes to the log."""
+        self._say("behind", error=str(error) or repr(error))
+
     def run(self) -> Stage:
         """Mirror until the run or its process has ended; the last stage: done, behind or off."""
         record = self._first_record()
@@ -80,7 +90,7 @@ class Follower:
             ended_at = (ended_at or time.monotonic()) if ended else 0.0
             if ended and not failures:
                 mirror.forget()  # look once more at what the store really holds
-            took = time.monotonic()
+            began = time.monotonic()
             if grown != size or ended or failures:
                 error = self._pass(mirror, record, live=alive and not _ended(record))
                 failures = failures + 1 if error else 0
@@ -89,8 +99,7 @@ class Follower:
                 return self._say("done")
             if ended and failures and time.monotonic() - ended_at > PATIENCE:
                 return self._say("behind", error=self._state.error)
-            took = time.monotonic() - took
-            self._wait(BACKOFF[min(failures, len(BACKOFF)) - 1] if failures else max(POLL, SHARE * took))
+            self._wait(_pause(failures, took=time.monotonic() - began))
 
     def _first_record(self) -> RunRecord | None:
         """The run, as soon as its campaign is recorded; None where its process ended before."""
@@ -98,9 +107,10 @@ class Follower:
             alive = self.parent.alive() and not self._asked_to_end
             try:
                 return read(self.directory)
-            except RunError:
+            except RunError as error:
                 if not alive:
                     return None
+                self._say("starting", error=str(error))
             self._wait(POLL)
 
     def _pass(self, mirror: Mirror, record: RunRecord, *, live: bool) -> TrackingError | None:
@@ -144,6 +154,13 @@ class Follower:
             time.sleep(min(POLL, seconds))
 
 
+def _pause(failures: int, *, took: float) -> float:
+    """Seconds until the next pass."""
+    if failures:
+        return BACKOFF[min(failures, len(BACKOFF)) - 1]
+    return min(max(POLL, SHARE * took), LONGEST)
+
+
 def _ended(record: RunRecord) -> bool:
     """True where the run's last word is a stop or pause whose report is written."""
     if record.status == "running" or record.report is None:
@@ -155,5 +172,11 @@ def follow(directory: Path, *, pid: int, uri: str | None = None) -> Stage:
     """Mirror the run of process ``pid`` to its end. Raises TrackingError where another mirror works."""
     follower = Follower(directory, Parent.of(pid), uri=uri)
     signal.signal(signal.SIGTERM, follower.end_soon)
-    with lock.holding(directory / LOCK, wait=60, what="the mirror of this run"):
-        return follower.run()
+    follower.listen()
+    # The mirror of this run's former process may still be trying; it gives up before this one does.
+    with lock.holding(directory / LOCK, wait=2 * PATIENCE, what="the mirror of this run"):
+        try:
+            return follower.run()
+        except Exception as error:
+            follower.fail(error)
+            raise

@@ -178,15 +178,18 @@ class Mirror:
         changed = digest != self._parent_digest
         if changed and self._parent_digest == "":
             present = self._parent
-            changed = any(present.data.tags.get(k) != v for k, v in wanted.tags.items()) or (
-                present.data.params != dict(wanted.params) or present.info.status != wanted.status
+            changed = (
+                present.info.status != wanted.status
+                or any(present.data.tags.get(k) != v for k, v in wanted.tags.items())
+                or not wanted.params.keys() <= present.data.params.keys()
             )
         if changed or points or files:
             tags = {**wanted.tags, TABLE_TAG: json.dumps([{"path": "trials.json", "type": "table"}])}
+            # A param once written cannot change, whatever a later version would write.
+            params = {k: v for k, v in wanted.params.items() if k not in self._parent.data.params}
             runs.log(
-                client, parent, points=points,
-                params=wanted.params if changed else {}, tags=tags if changed else {},
-            )  # fmt: skip
+                client, parent, points=points, params=params if changed else {}, tags=tags if changed else {}
+            )
         if changed:
             runs.set_status(client, parent, wanted)
         self._points.update(points)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -110,25 +111,24 @@ class Template:
         return target
 
     def _saved(self, source: Path) -> Path:
-        metrics = modelled_metrics(self._record, source)
+        metrics = modelled_metrics(source)
         if self._folder is None or metrics != self._metrics:
             self._folder, self._metrics = tempfile.TemporaryDirectory(prefix="designloop-"), metrics
             _save(self._record, source, metrics, Path(self._folder.name, "model"))
         return Path(self._folder.name, "model")
 
 
-def modelled_metrics(record: RunRecord, source: Path) -> tuple[str, ...]:
-    """Metrics the saved model predicts, asked of the model itself."""
-    from designloop.learning import gp
-    from designloop.learning.saved import SavedModel
-
-    return tuple(gp.predict(SavedModel.load(source), [example(record)]))
+def modelled_metrics(source: Path) -> tuple[str, ...]:
+    """Metrics the saved model in ``source`` predicts."""
+    return tuple(json.loads((source / "model.json").read_text())["metrics"])
 
 
 def example(record: RunRecord) -> dict[str, Any]:
-    """A design of the campaign: the baseline, or the first trial."""
-    design: Mapping[str, Any] = record.campaign.get("baseline") or record.trials[0].parameters
-    return {p["name"]: design[p["name"]] for p in record.campaign["parameters"]}
+    """A design of the campaign: the baseline, or the first whole trial."""
+    names = [p["name"] for p in record.campaign["parameters"]]
+    designs = [record.campaign.get("baseline") or {}, *(t.parameters for t in record.trials)]
+    whole = next(d for d in designs if all(name in d for name in names))
+    return {name: whole[name] for name in names}
 
 
 def signature(record: RunRecord, metrics: tuple[str, ...]) -> ModelSignature:

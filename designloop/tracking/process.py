@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -67,12 +68,15 @@ class Handle:
 
         After the timeout it goes on by itself, for two minutes at most where the store does not answer.
         """
+        deadline = time.monotonic() + timeout
+        while self.process.poll() is None and state(self.directory).pid != self.process.pid:
+            if time.monotonic() > deadline:
+                return state(self.directory)
+            time.sleep(0.05)  # it does not listen yet: asking now would kill it
         if self.process.poll() is None:
             self.process.terminate()  # asks it to complete and end
-            try:
-                self.process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                return state(self.directory)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(max(0.1, deadline - time.monotonic()))
         return state(self.directory)
 
 

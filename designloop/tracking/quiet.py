@@ -15,13 +15,15 @@ ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
     # A POST repeated by the HTTP layer may create a run twice; the mirror looks up before it repeats.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+DEFAULTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 
 
 def hush() -> None:
     """Set MLflow's switches in this process; call before MLflow is first imported."""
     os.environ.update(ENVIRONMENT)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic", "alembic.runtime.migration", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(mlflow|alembic|pydantic)(\..*)?")

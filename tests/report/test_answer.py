@@ -37,6 +37,14 @@ def test_margins_are_signed_and_carry_units(record: RunRecord) -> None:
     assert buckling.spare == pytest.approx(buckling.value)
 
 
+def test_the_sides_of_a_chained_constraint_have_names_of_their_own(tmp_path: Path) -> None:
+    chained = {**CONSTRAINTS[0], "label": "20 kHz <= resonance_frequency <= 80 kHz"}
+    sides = [{**chained, "relation": ">=", "bound": 20.0}, chained]
+    factory = Factory(tmp_path, uri=None, fits=False, constraints=sides).run(3)
+    labels = [m.label for m in answer(read(factory.close())).baseline.margins]
+    assert labels == ["resonance_frequency.max >= 20 kHz", "resonance_frequency.max <= 80 kHz"]
+
+
 def test_a_model_that_predicts_its_own_trials_is_believed(record: RunRecord) -> None:
     found = answer(record)
     assert found.belief.believed, found.belief.verdict

@@ -90,7 +90,7 @@ def test_a_finite_space_is_exhausted_without_repeats_and_says_so():
     space = Space((IntParameter(name="x", lower=0, upper=2), IntParameter(name="y", lower=0, upper=1)))
     history, _ = run(strategy("random", space), lambda d: d["x"], 6)
     assert len({tuple(t.parameters.values()) for t in history.trials}) == 6
-    with pytest.raises(StrategyExhausted, match="Only 0 untried designs are left"):
+    with pytest.raises(StrategyExhausted, match="Every design that the campaign allows has been tried"):
         strategy("random", space).propose(history)
 
 
@@ -138,3 +138,13 @@ def test_making_a_strategy_and_its_first_design_loads_nothing_heavy():
         "assert not [m for m in ('torch', 'ax', 'botorch', 'pandas') if m in sys.modules]"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["random", "ei"])
+def test_a_batch_at_the_end_of_a_finite_space_holds_what_is_left(name):
+    space = Space((IntParameter(name="x", lower=0, upper=6),))
+    chosen = strategy(name, space, initial={"sobol": 3} if name == "ei" else {})
+    history, _ = run(chosen, lambda d: (d["x"] - 2) ** 2, 5)
+    batch = chosen.propose(history, n=4)
+    left = set(range(7)) - {t.parameters["x"] for t in history.trials}
+    assert {c.parameters["x"] for c in batch.candidates} == left

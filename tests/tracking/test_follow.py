@@ -96,6 +96,14 @@ def test_a_run_that_died_before_its_campaign_ends_the_mirror(tmp_path: Path, fak
     assert fake.passes == []
 
 
+@pytest.mark.parametrize(
+    ("failures", "took", "pause"),
+    [(0, 0.01, follow.POLL), (0, 0.2, 0.8), (0, 60.0, 3.0), (1, 0.0, 0.5), (99, 0.0, 15.0)],
+)
+def test_it_rests_longer_than_it_works_but_never_long(failures: int, took: float, pause: float) -> None:
+    assert follow._pause(failures, took=took) == pytest.approx(pause)
+
+
 def test_state_is_readable_whatever_the_file_holds(tmp_path: Path) -> None:
     assert state(tmp_path).stage == "off"
     (tmp_path / process.STATE).write_text("{")
@@ -119,6 +127,27 @@ def test_a_process_beside_the_run_mirrors_it_and_ends(tmp_path: Path, uri: str) 
     assert (factory.directory / process.LOG).read_text() == ""
     assert parent(uri).info.status == "FINISHED"
     factory.close()
+
+
+def test_a_campaign_quicker_than_its_mirror_is_mirrored_whole(tmp_path: Path, uri: str) -> None:
+    factory = Factory(tmp_path, uri=uri, fits=False)
+    handle = start(factory.directory)
+    factory.run(3).append("decision", action="pause", reason="three equal failures")
+    assert handle.finish(60).stage == "done"
+    factory.close()
+    assert sorted(children(uri)) == [0, 1, 2]
+    assert (parent(uri).info.status, parent(uri).data.tags["status"]) == ("KILLED", "paused")
+
+
+def test_a_fault_that_ends_the_mirror_leaves_word(
+    tmp_path: Path, fake: type[FakeMirror], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow.signal, "signal", lambda *_: None)
+    directory = Factory(tmp_path, uri="sqlite:////nowhere", fits=False).run(1).finish().close()
+    fake.answers = [ValueError("a model of another kind")]
+    with pytest.raises(ValueError, match="a model of another kind"):
+        follow.follow(directory, pid=os.getpid())
+    assert (state(directory).stage, state(directory).error) == ("behind", "a model of another kind")
 
 
 def _sync_impatiently(directory: Path) -> None:
