@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from designloop.report.data import Axis, Convergence, Map, Parity, Slice, limits
 from designloop.report.style import BLUE, GREY, INK, KINDS, LINES, RC
@@ -36,7 +37,16 @@ def _scale(axes: Any, *, x: Axis | None = None, y: Axis | None = None) -> None:
         axes.set_yscale("log" if y.log else "linear")
     for given, axis in ((x, axes.xaxis), (y, axes.yaxis)):
         if given is not None and given.log:
-            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+            axis.set_major_formatter(partial(_log_label, axis))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def _log_label(axis: Any, value: float, _: int) -> str:
+    """Powers of ten, and where the axis spans less than a factor 100 also their double and half."""
+    low, high = axis.get_view_interval()
+    power = abs(np.log10(value) - round(np.log10(value))) < 1e-6
+    return f"{value:g}" if power or high < 100 * low else ""
 
 
 def _points(axes: Any, kind: str, x: Any, y: Any, *, edge: str | None = None, **more: Any) -> None:
