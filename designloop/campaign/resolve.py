@@ -76,7 +76,7 @@ def _assembled(
         strategy=StrategyChoice(
             name=strategy.name,
             options=strategy.options(),
-            initial=strategy.initial_design(len(inputs.parameters)),
+            initial=strategy.initial_design(),
         ),
         stop=stop,
         workers=file.execution.workers,

@@ -20,6 +20,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "log_nei": ("batch", "believer"),
     **dict.fromkeys(MODEL_FREE, ("batch",)),
 }
+INITIAL = {"sobol": 5}
 DEFAULTS: dict[str, dict[str, float]] = {"gp_ucb": {"kappa": 1.96}}
 
 
@@ -40,7 +41,7 @@ class StrategySpec(Part):
     initial: dict[str, Annotated[StrictInt, Field(ge=1, le=100_000)]] | None = Field(
         default=None,
         description="Designs before the first model: generator and number, such as sobol: 8; also "
-        "latin_hypercube, random, center. Default: sobol, twice the number of parameters, at least 4.",
+        "latin_hypercube, random, center. Default: sobol: 5; more cost more than they teach.",
         examples=[{"sobol": 8}],
     )
     batch: Count | None = Field(
@@ -95,8 +96,8 @@ class StrategySpec(Part):
         written = {o: getattr(self, o) for o in OPTIONS[self.name] if getattr(self, o) is not None}
         return {**DEFAULTS.get(self.name, {}), **written}
 
-    def initial_design(self, dimension: int) -> dict[str, int]:
-        """Generators and counts of the initial design for ``dimension`` parameters."""
+    def initial_design(self) -> dict[str, int]:
+        """Generators and counts of the initial design."""
         if self.name in MODEL_FREE:
             return {}
-        return dict(self.initial) if self.initial else {"sobol": max(4, 2 * dimension)}
+        return dict(self.initial or INITIAL)

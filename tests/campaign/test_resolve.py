@@ -49,7 +49,7 @@ def test_the_shortest_file_takes_everything_from_the_declaration():
         ChoiceParameter(name="anchor", choices=("single", "double"), ordered=True),
     )
     assert campaign.strategy.name == "log_nei"
-    assert campaign.strategy.initial == {"sobol": 8}
+    assert campaign.strategy.initial == {"sobol": 5}
     assert campaign.stop.trials == 50
     assert campaign.objective.mode == "nominal"
     assert [c.label for c in campaign.constraints] == ["margin"]
