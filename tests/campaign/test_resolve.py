@@ -286,9 +286,9 @@ def test_center_is_in_the_initial_design_only_when_asked():
 @pytest.mark.parametrize(
     ("strategy", "options", "initial"),
     [
-        ("gp_ucb", {"kappa": 1.96}, {"sobol": 8}),
-        ("{name: gp_ucb, kappa: 3, batch: 4, believer: joint}", {"kappa": 3.0, "batch": 4, "believer": "joint"}, {"sobol": 8}),
-        ("{name: ei, xi: 0.1}", {"xi": 0.1}, {"sobol": 8}),
+        ("gp_ucb", {"kappa": 1.96}, {"sobol": 5}),
+        ("{name: gp_ucb, kappa: 3, batch: 4, believer: joint}", {"kappa": 3.0, "batch": 4, "believer": "joint"}, {"sobol": 5}),
+        ("{name: ei, xi: 0.1}", {"xi": 0.1}, {"sobol": 5}),
         ("sobol", {}, {}),
     ],
 )  # fmt: skip
