@@ -29,11 +29,3 @@ def correlation(kernel: Kernel, r2: Array) -> Array:
         return np.asarray(np.exp(-0.5 * r2))
     r = ROOT5 * np.sqrt(r2)
     return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
-
-
-def minus_two_slope(kernel: Kernel, r2: Array) -> Array:
-    """-2 d(correlation)/d(r2), which stays finite at r2 = 0."""
-    if kernel == "rbf":
-        return correlation(kernel, r2)
-    r = ROOT5 * np.sqrt(r2)
-    return np.asarray(5.0 / 3.0 * (1.0 + r) * np.exp(-r))

@@ -1,100 +1,111 @@
-"""A saved model as a BoTorch model: the same posterior, with gradients in the unit cube."""
+"""BoTorch models: one to be fitted, and those of a saved model, rebuilt without fitting.
+
+Both are ``SingleTaskGP`` with a constant mean and one lengthscale per parameter, on the unit cube.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from botorch.models.model import Model
-from botorch.posteriors.gpytorch import GPyTorchPosterior
-from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from botorch.models import ModelListGP, SingleTaskGP
+from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
+from gpytorch.constraints import GreaterThan
+from gpytorch.kernels import Kernel as TorchKernel
+from gpytorch.kernels import MaternKernel, RBFKernel
+from gpytorch.likelihoods.gaussian_likelihood import _GaussianLikelihoodBase
+from gpytorch.likelihoods.noise_models import HomoskedasticNoise
+from gpytorch.priors import LogNormalPrior
+from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
-from designloop.learning.gp import MetricModel
-from designloop.learning.kernels import ROOT5
+from designloop.learning.features import Encoder
+from designloop.learning.fit import NOISE, SHORTEST
+from designloop.learning.gp import JITTER, MetricModel
+from designloop.learning.kernels import Array, Kernel
 
 
-class _Single:
-    """One metric's GP in torch: constants are computed once, in NumPy."""
+class EncodedKernel(TorchKernel):  # type: ignore[misc]
+    """``k(e(x) / l, e(y) / l)`` with ``e`` one-hot for unordered choices, which share one lengthscale."""
 
-    def __init__(self, model: MetricModel) -> None:
-        self.encoder, self.kernel, self.mean = model.encoder, model.kernel, model.mean
-        lengthscales = torch.as_tensor(model.lengthscales, dtype=torch.double)
-        self.scale = lengthscales[torch.as_tensor(model.encoder.groups)]
-        self.points = torch.as_tensor(model.scaled(model.unit))
-        self.alpha = torch.as_tensor(model.alpha)
-        self.whitener = torch.as_tensor(model.whitener)
+    has_lengthscale = True
+    is_stationary = False
 
-    def cross(self, unit: Tensor, points: Tensor) -> Tensor:
-        """Correlations of unit points (..., q, d) with scaled feature points (..., n, D)."""
-        return _correlation(self.kernel, self.scaled(unit), points)
+    def __init__(self, kernel: Kernel, encoder: Encoder) -> None:
+        d = len(encoder.levels)
+        prior = LogNormalPrior(loc=math.sqrt(2.0) + 0.5 * math.log(d), scale=math.sqrt(3.0))
+        limit = GreaterThan(SHORTEST, transform=None, initial_value=prior.mode)
+        super().__init__(ard_num_dims=d, lengthscale_prior=prior, lengthscale_constraint=limit)
+        self.encoder = encoder
+        self.groups = torch.as_tensor(encoder.groups)
+        self.unscaled = RBFKernel() if kernel == "rbf" else MaternKernel(nu=2.5)
+        self.unscaled.raw_lengthscale.requires_grad_(requires_grad=False)
+        self.unscaled.lengthscale = 1.0
 
-    def scaled(self, unit: Tensor) -> Tensor:
-        """Scaled features of unit points."""
-        features: Tensor = self.encoder.features(unit)
-        return features / self.scale
-
-    def moments(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation, each (...,), at unit points (..., d)."""
-        cross = self.cross(unit, self.points)
-        variance = 1.0 - (cross @ self.whitener.T).square().sum(-1)
-        return self.mean + cross @ self.alpha, variance.clamp_min(1e-12).sqrt()
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Any:
+        """Covariance of unit points (..., n, d) and (..., m, d)."""
+        scale = self.lengthscale[..., self.groups]
+        a, b = self.encoder.features(x1) / scale, self.encoder.features(x2) / scale
+        return self.unscaled.forward(a, b, diag=diag, **params)
 
 
-def _correlation(kernel: str, a: Tensor, b: Tensor) -> Tensor:
-    r2 = a.square().sum(-1, keepdim=True) + b.square().sum(-1).unsqueeze(-2) - 2.0 * a @ b.mT
-    r2 = r2.clamp_min(1e-30)
-    if kernel == "rbf":
-        return (-0.5 * r2).exp()
-    r = ROOT5 * r2.sqrt()
-    return (1.0 + r + r * r / 3.0) * (-r).exp()
+def covariance(kernel: Kernel, encoder: Encoder) -> Any:
+    """BoTorch's default kernel and prior, or Matern-5/2 with that prior; encoded where choices ask for it.
+
+    Prior: Hvarfner, Hellsten, Nardi 2024: ln lengthscale ~ N(sqrt(2) + ln(d) / 2, 3), unit variance.
+    """
+    if any(encoder.levels):
+        return EncodedKernel(kernel, encoder)
+    return get_covar_module_with_dim_scaled_prior(len(encoder.levels), use_rbf_kernel=kernel == "rbf")
 
 
-class SavedPosterior(Model):  # type: ignore[misc]
-    """Independent GPs of several metrics, in the order given; no hyper-parameter is trainable here."""
+class PartlyKnownNoise(HomoskedasticNoise):  # type: ignore[misc]
+    """Known variances (n,) beside one inferred level for the trials that state none (NaN).
 
-    def __init__(self, models: Sequence[MetricModel]) -> None:
-        super().__init__()
-        self.metric_models = list(models)
-        self.singles = [_Single(m) for m in models]
+    Prior: BoTorch's ln noise ~ N(-4, 1).
+    """
 
-    @property
-    def num_outputs(self) -> int:
-        """How many metrics."""
-        return len(self.singles)
+    def __init__(self, known: Tensor) -> None:
+        limit = _above(NOISE)
+        super().__init__(noise_prior=LogNormalPrior(loc=-4.0, scale=1.0), noise_constraint=limit)
+        self.known = known
 
-    @property
-    def batch_shape(self) -> torch.Size:
-        """No batch of models."""
-        return torch.Size()
+    def forward(self, *_: Any, **__: Any) -> DiagLinearOperator:
+        """Noise of the training data."""
+        return DiagLinearOperator(torch.where(self.known.isnan(), self.noise, self.known))
 
-    def moments(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and standard deviations (b, m) in model units at unit points (b, d)."""
-        pairs = [s.moments(unit) for s in self.singles]
-        return torch.stack([p[0] for p in pairs], -1), torch.stack([p[1] for p in pairs], -1)
 
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,  # noqa: ARG002 - part of BoTorch's signature
-        posterior_transform: Any = None,
-    ) -> Any:
-        """Joint posterior over the q points of X (..., q, d), noise-free."""
-        chosen = range(self.num_outputs) if output_indices is None else output_indices
-        normals = [self._normal(self.singles[i], X) for i in chosen]
-        joint = (
-            normals[0] if len(normals) == 1 else MultitaskMultivariateNormal.from_independent_mvns(normals)
-        )
-        posterior = GPyTorchPosterior(joint)
-        return posterior if posterior_transform is None else posterior_transform(posterior)
+def trainable(unit: Array, z: Array, known: Array, *, encoder: Encoder, kernel: Kernel) -> SingleTaskGP:
+    """A model to be fitted to ``unit`` (n, d), ``z`` (n,), with ``known`` (n,) noise or NaN."""
+    variances = torch.as_tensor(known)
+    inferred = bool(variances.isnan().any())
+    noise = PartlyKnownNoise(variances) if inferred else None
+    model = SingleTaskGP(
+        torch.as_tensor(unit),
+        torch.as_tensor(z)[:, None],
+        train_Yvar=None if inferred else variances[:, None],
+        likelihood=None if noise is None else _GaussianLikelihoodBase(noise),
+        covar_module=covariance(kernel, encoder),
+        outcome_transform=None,
+    )
+    model.covar_module.register_constraint("raw_lengthscale", _above(SHORTEST))
+    return model
 
-    @staticmethod
-    def _normal(single: _Single, unit: Tensor) -> MultivariateNormal:
-        cross = single.cross(unit, single.points)
-        own = single.scaled(unit)
-        root = cross @ single.whitener.T
-        covariance = _correlation(single.kernel, own, own) - root @ root.mT
-        covariance = covariance + 1e-10 * torch.eye(unit.shape[-2], dtype=unit.dtype)
-        return MultivariateNormal(single.mean + cross @ single.alpha, covariance)
+
+def _above(bound: float) -> GreaterThan:
+    """A limit whose raw parameter is a logarithm: L-BFGS-B then needs half the steps."""
+    return GreaterThan(bound, transform=torch.exp, inv_transform=torch.log)
+
+
+def botorch_of(models: Sequence[MetricModel]) -> ModelListGP:
+    """The BoTorch model of several metrics, in the order given and in eval mode."""
+    return ModelListGP(*map(_single, models)).requires_grad_(requires_grad=False).eval()
+
+
+def _single(model: MetricModel) -> SingleTaskGP:
+    single = trainable(model.unit, model.z, model.noise + JITTER, encoder=model.encoder, kernel=model.kernel)
+    single.covar_module.lengthscale = torch.as_tensor(model.lengthscales, dtype=torch.double)
+    single.mean_module.constant.data.fill_(model.mean)
+    return single

@@ -7,7 +7,7 @@ from the optimization config; surrogate and maximizer are handed to it through i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,34 +33,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from designloop.learning.gp import MetricModel
-from designloop.learning.posterior import SavedPosterior
-from designloop.strategies.acquisition import (
-    ConstrainedAcquisition,
-    FeasibleEI,
-    FeasibleNEI,
-    FeasiblePI,
-    FeasibleUCB,
-    Limit,
-)
+from designloop.learning.posterior import botorch_of
+from designloop.strategies.acquisition import Choice
+from designloop.strategies.limits import Limit, Standing
 
 Array = NDArray[np.float64]
-Maximizer = Callable[[ConstrainedAcquisition], tuple[Array, float]]
-
-ACQUISITIONS: Mapping[str, type[ConstrainedAcquisition]] = {
-    "gp_ucb": FeasibleUCB,
-    "ei": FeasibleEI,
-    "pi": FeasiblePI,
-    "log_nei": FeasibleNEI,
-}
+Maximizer = Callable[[Any], tuple[Array, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What came out: the design on the unit cube (d,), its value, and the function that ranked it."""
+    """What came out: the design on the unit cube (d,) and its acquisition value."""
 
     unit: Array
     value: float
-    function: ConstrainedAcquisition
 
 
 class SavedSurrogate(Surrogate):  # type: ignore[misc]
@@ -74,7 +60,7 @@ class SavedSurrogate(Surrogate):  # type: ignore[misc]
         """Take Ax's data as training data and our models, in Ax's order of outcomes."""
         self._training_data = list(datasets)
         self._outcomes = [name for d in datasets for name in d.outcome_names]
-        self._model = SavedPosterior([self._saved[int(name[1:])] for name in self._outcomes])
+        self._model = botorch_of([self._saved[int(name[1:])] for name in self._outcomes])
 
     def best_in_sample_point(self, *_: Any, **__: Any) -> Any:
         """Nothing: the report finds the best design itself, and Ax need not spend time on it."""
@@ -92,33 +78,22 @@ class ChoosingAcquisition(Acquisition):  # type: ignore[misc]
         return point, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
 
 
-def choose(
-    name: str,
-    models: Sequence[MetricModel],
-    *,
-    minimize: bool,
-    limits: Sequence[Limit],
-    options: Mapping[str, float],
-    maximizer: Maximizer,
-) -> Chosen:
-    """Ask Ax for one candidate. ``models[0]`` is the objective; ``maximizer`` receives the function."""
-    found: list[tuple[ConstrainedAcquisition, Array, float]] = []
+def choose(standing: Standing, choice: Choice, maximizer: Maximizer) -> Chosen:
+    """Ask Ax for one candidate; ``maximizer`` receives the acquisition function that Ax built."""
+    found: list[Chosen] = []
 
-    def remember(function: ConstrainedAcquisition) -> tuple[Array, float]:
+    def remember(function: Any) -> tuple[Array, float]:
         unit, value = maximizer(function)
-        found.append((function, unit, value))
+        found.append(Chosen(unit=unit, value=value))
         return unit, value
 
-    experiment = _experiment(models, minimize=minimize, limits=limits)
-    node = _node(name, SavedSurrogate(models), options=options, maximizer=remember)
-    GenerationStrategy(nodes=[node], name=name).gen(experiment=experiment, n=1)
-    function, unit, value = found[-1]
-    return Chosen(unit=unit, value=value, function=function)
+    experiment = _experiment(standing.models, minimize=standing.minimize, limits=standing.limits)
+    node = _node(SavedSurrogate(standing.models), choice, remember)
+    GenerationStrategy(nodes=[node], name="designloop").gen(experiment=experiment, n=1)
+    return found[-1]
 
 
-def _node(
-    name: str, surrogate: SavedSurrogate, *, options: Mapping[str, float], maximizer: Maximizer
-) -> GenerationNode:
+def _node(surrogate: SavedSurrogate, choice: Choice, maximizer: Maximizer) -> GenerationNode:
     """One node: the modular BoTorch generator around our surrogate, acquisition and maximizer."""
     spec = GeneratorSpec(
         generator_enum=Generators.BOTORCH_MODULAR,
@@ -126,12 +101,12 @@ def _node(
             "surrogate": surrogate,
             "acquisition_class": ChoosingAcquisition,
             "acquisition_options": {"maximizer": maximizer, "subset_model": False},
-            "botorch_acqf_class": ACQUISITIONS[name],
-            "botorch_acqf_options": dict(options),
+            "botorch_acqf_class": choice[0],
+            "botorch_acqf_options": choice[1],
             "transforms": [],
         },
     )
-    return GenerationNode(name=name, should_deduplicate=False, generator_specs=[spec])
+    return GenerationNode(name="designloop", should_deduplicate=False, generator_specs=[spec])
 
 
 def _experiment(models: Sequence[MetricModel], *, minimize: bool, limits: Sequence[Limit]) -> Experiment:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from designloop.strategies.base import StrategyExhausted
-from designloop.strategies.constrained import onto, slsqp
 from designloop.strategies.search import Search
 
 Array = NDArray[np.float64]
@@ -141,35 +140,49 @@ def _spread(pool: Array, values: Array, count: int) -> Array:
 
 
 def _refine(acquisition: Acquisition, search: Search, starts: Array) -> Array:
-    """Local maxima from the starts; the constrained search only where a constraint is in the way."""
+    """Local maxima from the starts by BoTorch; the constrained search only where a constraint is in the way.
+
+    Unordered choices stay: the features carry no gradient in them.
+    """
     if bool(search.fixed.all()):
         return starts
-    ends = _lbfgs(acquisition, search, starts)
-    if not search.space.constraints:
-        return ends
+    ends = _ascend(acquisition, starts, {"maxiter": 50})
     for k, i in enumerate(np.flatnonzero(~search.meets(ends))):
-        ends[i] = slsqp(acquisition, search, starts[i]) if k < 2 else onto(search, starts[i], ends[i])
+        inside = _within(acquisition, search, starts[i]) if k < 2 else ends[i]
+        ends[i] = _onto(search, starts[i], inside)
     return ends
 
 
-def _lbfgs(acquisition: Acquisition, search: Search, starts: Array) -> Array:
-    """All starts at once: the sum of their values has a block-diagonal Hessian."""
-    from scipy import optimize
+def _ascend(acquisition: Acquisition, starts: Array, options: dict[str, Any], **constraints: Any) -> Array:
+    """Ends (k, d) of L-BFGS-B from the starts (k, d), or of SLSQP under constraints."""
+    from botorch.generation import gen_candidates_scipy
 
-    minimize: Any = optimize.minimize
+    ends, _ = gen_candidates_scipy(
+        torch.as_tensor(starts).unsqueeze(1), acquisition, 0.0, 1.0, options=options, **constraints
+    )
+    return np.asarray(ends.squeeze(1).numpy())
 
-    def loss(flat: Array) -> tuple[float, Array]:
-        unit = torch.as_tensor(flat.reshape(starts.shape)).requires_grad_()
-        total = -acquisition(unit.unsqueeze(1)).sum()
-        (slope,) = torch.autograd.grad(total, unit)
-        return float(total.detach()), np.nan_to_num(slope.numpy()).ravel()
 
-    bounds = [
-        (v, v) if fixed else (0.0, 1.0) for row in starts for v, fixed in zip(row, search.fixed, strict=True)
-    ]
-    options = {"maxiter": 50, "ftol": 1e-9, "gtol": 1e-6}
-    end = minimize(loss, starts.ravel(), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return np.asarray(end.x).reshape(starts.shape)
+def _within(acquisition: Acquisition, search: Search, start: Array) -> Array:
+    """The end (d,) of sequential quadratic programming (Kraft 1988) under the input constraints."""
+    space, unit = search.space, torch.as_tensor(start)
+    slopes: Tensor = torch.func.jacrev(space.slack_of_unit)(unit)
+    scale = slopes.abs().amax(-1).clamp_min(1e-12)
+    rows: Any = [(lambda u, m=m: space.slack_of_unit(u)[m] / scale[m], True) for m in range(len(scale))]
+    ends = _ascend(
+        acquisition, start[None], {"maxiter": 25, "ftol": 1e-7}, nonlinear_inequality_constraints=rows
+    )
+    return np.asarray(ends[0])
+
+
+def _onto(search: Search, start: Array, end: Array) -> Array:
+    """The last point (d,) on the way from a feasible start to ``end`` that meets the constraints."""
+    if not np.isfinite(end).all():
+        return start
+    share = np.append(1.0 - np.geomspace(1e-9, 1.0, 40), 1.0)
+    way = start + np.unique(share)[::-1, None] * (end - start)
+    good = search.meets(way)
+    return np.asarray(way[int(good.argmax())]) if good.any() else start
 
 
 def _climb(acquisition: Acquisition, search: Search, point: Array, value: float) -> tuple[Array, float]:

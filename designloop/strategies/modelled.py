@@ -16,6 +16,7 @@ from designloop.strategies.search import Array, Search, placeable
 
 if TYPE_CHECKING:
     from designloop.learning.gp import MetricModel
+    from designloop.strategies.limits import Standing
     from designloop.strategies.training import Trained
 
 
@@ -88,6 +89,7 @@ class ModelStrategy:
         count: int,
     ) -> list[Candidate]:
         """``count`` candidates beside those ``pending`` and ``found``; fewer at a finite space's end."""
+        from designloop.strategies.limits import standing_of
         from designloop.strategies.reasons import candidate_of
 
         assumed = [*pending, *(c.parameters for c in found)]
@@ -97,41 +99,31 @@ class ModelStrategy:
         candidates: list[Candidate] = []
         for k in range(count):
             seed = seed_of(self.problem.seed, "acquire", number + len(assumed) + k)
+            standing = standing_of(self.problem, models)
             try:
-                chosen = self._choose(models, search, seed)
+                chosen = self._choose(standing, search, seed)
             except StrategyExhausted:
                 if candidates or found:
                     break
                 raise
-            candidates.append(candidate_of(self.name, self.problem, trained.models, chosen, search))
+            candidates.append(
+                candidate_of(
+                    self.name, self.problem, trained.models, standing=standing,
+                    kappa=cast(Any, self.options.get("kappa")), chosen=chosen, search=search,
+                )
+            )  # fmt: skip
             search = search.with_tried(chosen.unit)
             models = _believing(models, chosen.unit[None])
         return candidates
 
-    def _choose(self, models: list[MetricModel], search: Search, seed: int) -> Any:
-        from designloop.strategies.limits import limits_of
+    def _choose(self, standing: Standing, search: Search, seed: int) -> Any:
+        from designloop.strategies.acquisition import choice_of
         from designloop.strategies.maximize import maximize
         from designloop.strategies.quiet import load_ax
 
-        options = {k: v for k, v in self.options.items() if k in ("kappa", "xi")}
-        if self.name == "log_nei":
-            options["seed"] = seed
-        ordered, limits = limits_of(self.problem, models)
-        return load_ax().choose(
-            self.name,
-            ordered,
-            minimize=self.problem.minimize,
-            limits=limits,
-            options=cast(Any, options),
-            maximizer=lambda f: maximize(f, search, anchors=_anchors(f), seed=seed),
-        )
-
-
-def _anchors(function: Any, count: int = 3) -> Array:
-    """The designs with data that the acquisition's model likes best."""
-    score = function.baseline_mean + 10.0 * function.baseline_feasible
-    order = np.argsort(-score.numpy(), kind="stable")[:count]
-    return np.asarray(np.clip(function.baseline.numpy()[order], 0.0, 1.0))
+        choice = choice_of(self.name, standing, self.options, seed=seed)
+        anchors = standing.anchors()
+        return load_ax().choose(standing, choice, lambda f: maximize(f, search, anchors=anchors, seed=seed))
 
 
 def _believing(models: list[MetricModel], unit: Array) -> list[MetricModel]:

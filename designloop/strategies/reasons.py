@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from designloop.learning.gp import MetricModel
+from designloop.learning.kernels import Array
 from designloop.strategies.base import Candidate, Problem
+from designloop.strategies.limits import Standing
 from designloop.strategies.search import Search
 
 TITLES = {
@@ -22,28 +23,45 @@ TITLES = {
 
 
 def candidate_of(
-    name: str, problem: Problem, models: Sequence[MetricModel], chosen: Any, search: Search
+    name: str,
+    problem: Problem,
+    models: Sequence[MetricModel],
+    *,
+    standing: Standing,
+    kappa: float | None,
+    chosen: Any,
+    search: Search,
 ) -> Candidate:
     """The chosen unit point as a design, with the prediction of the models before any believing."""
     unit = np.asarray(chosen.unit)[None]
     (design,) = search.designs(unit)
     predictions = {m.metric: m.transform.to_metric(*m.posterior(unit)) for m in models if not m.internal}
-    point = torch.as_tensor(unit)
-    with torch.no_grad():
-        feasible = float(chosen.function.log_feasibility(point).exp()[0])
-        share = float(chosen.function.exploration_share(point))
-        any_feasible = chosen.function.any_feasible
     reason: dict[str, Any] = {
         "generator": name,
         "prediction": {m: [float(mean[0]), float(sd[0])] for m, (mean, sd) in predictions.items()},
-        "probability_of_feasibility": feasible,
+        "probability_of_feasibility": float(standing.feasibility(unit)[0]),
         "acquisition": chosen.value if math.isfinite(chosen.value) else None,
-        "exploration_share": share,
+        "exploration_share": exploration_share(name, standing, unit, kappa=kappa),
         "nearest_trial": _nearest(models[0], unit[0]),
     }
-    constrained = bool(problem.bounds) or any(m.internal for m in models)
-    reason["text"] = _sentence(name, problem, reason, constrained=constrained, any_feasible=any_feasible)
+    reason["text"] = _sentence(name, problem, reason, standing)
     return Candidate(parameters=design, reason=reason)
+
+
+def exploration_share(name: str, standing: Standing, unit: Array, *, kappa: float | None) -> float:
+    """Share of the interest at ``unit`` (1, d) that comes from the standard deviation, 0 to 1.
+
+    Gain over the best feasible mean against spread: kappa sd for the bound, sd for the probability, and
+    for expected improvement the two terms of EI = gap Phi(gap / sd) + sd phi(gap / sd).
+    """
+    mean, sd = (float(v[0]) for v in standing.models[0].posterior(unit))
+    gap = standing.sign * mean - standing.best
+    gain, spread = max(gap, 0.0), sd * (1.0 if kappa is None else kappa)
+    if name in ("ei", "log_nei"):
+        z = gap / sd
+        gain *= 0.5 * math.erfc(-z / math.sqrt(2.0))
+        spread *= math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    return spread / (spread + gain) if spread + gain > 0 else 1.0
 
 
 def _nearest(model: MetricModel, unit: Any) -> int:
@@ -52,12 +70,11 @@ def _nearest(model: MetricModel, unit: Any) -> int:
     return int(model.trials[int(gap.argmin())])
 
 
-def _sentence(
-    name: str, problem: Problem, reason: dict[str, Any], *, constrained: bool, any_feasible: bool
-) -> str:
+def _sentence(name: str, problem: Problem, reason: dict[str, Any], standing: Standing) -> str:
     mean, sd = reason["prediction"][problem.metric]
+    constrained = bool(problem.bounds) or any(m.internal for m in standing.models)
     odds = f", feasible with probability {reason['probability_of_feasibility']:.2g}" if constrained else ""
-    if not any_feasible:
+    if not standing.feasible.any():
         lead = "Most likely to meet the constraints, as no design with data does yet"
     else:
         lead = f"Highest {TITLES[name]}"

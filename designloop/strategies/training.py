@@ -137,10 +137,7 @@ def _fit_metric(
     values = [t.metrics[metric].value for t in trials]
     for transform in candidates(values, bounds=bounds):
         unit, z, noise = _data(problem, metric, trials, transform)
-        encoder = encoder_of(problem.space)
-        hyper, loss = fit(
-            encoder.features(unit), z, noise, groups=encoder.groups, kernel=kernel, starts=starts
-        )
+        hyper, loss = fit(unit, z, noise, encoder=encoder_of(problem.space), kernel=kernel, starts=starts)
         loss -= float(np.log(transform.slope(np.asarray(values))).sum())
         if loss < lowest - (TIE if "noise" in best else 0.0):
             best |= {"lengthscales": list(hyper.lengthscales), "noise": hyper.noise}

@@ -1,12 +1,13 @@
 """The saved Gaussian process: equality with BoTorch, leave-one-out, transforms, round trips."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from designloop.learning.features import Encoder
-from designloop.learning.fit import Hyper, _objective, fit, initial_hyper
+from designloop.learning.fit import Hyper, fit, initial_hyper
 from designloop.learning.gp import MetricModel, leave_one_out, pack, predict, unpack
 from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform, candidates
@@ -73,19 +74,20 @@ def test_numpy_posterior_equals_botorch_to_a_millionth(kernel):
     np.testing.assert_allclose(sd, theirs.variance.sqrt()[:, 0].numpy(), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("levels", [(0, 0), (0, 3)], ids=["numeric", "choices"])
 @pytest.mark.parametrize("kernel", ["rbf", "matern52"])
-def test_torch_posterior_equals_the_numpy_posterior(kernel):
+def test_the_botorch_model_of_a_saved_model_has_its_posterior(kernel, levels):
     import torch
 
-    from designloop.learning.posterior import SavedPosterior
+    from designloop.learning.posterior import botorch_of
 
-    model = model_of(kernel=kernel)
+    model = replace(model_of(kernel=kernel), encoder=Encoder(levels))
     points = np.random.default_rng(2).random((20, 2))
-    mean, sd = SavedPosterior([model]).moments(torch.as_tensor(points))
-    np.testing.assert_allclose(mean[:, 0].numpy(), model.posterior(points)[0], atol=1e-12)
-    np.testing.assert_allclose(sd[:, 0].numpy(), model.posterior(points)[1], atol=1e-10)
-    joint = SavedPosterior([model]).posterior(torch.as_tensor(points)).variance.sqrt()
-    np.testing.assert_allclose(joint[:, 0].detach().numpy(), model.posterior(points)[1], atol=1e-6)
+    mean, sd = model.posterior(points)
+    with torch.no_grad():
+        both = botorch_of([model, replace(model, z=-model.z)]).posterior(torch.as_tensor(points))
+    np.testing.assert_allclose(both.mean.numpy(), np.stack([mean, -mean], -1), atol=1e-8)
+    np.testing.assert_allclose(both.variance.sqrt().numpy(), np.stack([sd, sd], -1), atol=1e-8)
 
 
 @pytest.mark.parametrize("fixed_mean", [0.25])
@@ -112,7 +114,7 @@ def test_leave_one_out_finds_no_trend_in_noise():
     noise = np.random.default_rng(3).standard_normal(40)
     unit = np.random.default_rng(4).random((40, 2))
     hyper, _ = fit(
-        unit, noise, np.full(40, np.nan), groups=np.arange(2), kernel="rbf", starts=[initial_hyper(2)]
+        unit, noise, np.full(40, np.nan), encoder=Encoder((0, 0)), kernel="rbf", starts=[initial_hyper(2)]
     )
     model = model_of(40)
     fields = {k: getattr(model, k) for k in model.__dataclass_fields__}
@@ -203,21 +205,28 @@ def test_a_constant_metric_has_a_finite_transform():
     np.testing.assert_array_equal(transform.forward([4.0, 4.0]), [0.0, 0.0])
 
 
-@pytest.mark.parametrize("kernel", ["rbf", "matern52"])
-def test_the_gradient_of_the_log_posterior_is_exact(kernel):
-    model = model_of()
-    gaps = (model.unit.T[:, :, None] - model.unit.T[:, None, :]) ** 2
-    known = np.where(np.arange(14) < 5, 0.01, np.nan)
-    theta = np.log([0.4, 0.9, 0.02])
-    _, slope = _objective(theta, gaps, model.z, known, kernel)
-    for j in range(3):
-        step = np.eye(3)[j] * 1e-6
-        up = _objective(theta + step, gaps, model.z, known, kernel)[0]
-        down = _objective(theta - step, gaps, model.z, known, kernel)[0]
-        assert slope[j] == pytest.approx((up - down) / 2e-6, rel=1e-5)
+@pytest.mark.parametrize("known", [np.nan, 0.01], ids=["unknown", "partly known"])
+def test_a_fit_goes_on_from_the_most_probable_start(known):
+    model = model_of(20)
+    noise = np.where(np.arange(20) < 5, known, np.nan)
+    common = {"encoder": Encoder((0, 2)), "kernel": "matern52"}
+    hyper, loss = fit(model.unit, model.z, noise, starts=[initial_hyper(2)], **common)
+    again, warm = fit(model.unit, model.z, noise, starts=[initial_hyper(2), hyper], **common)
+    assert warm <= loss + 1e-6
+    np.testing.assert_allclose(again.lengthscales, hyper.lengthscales, rtol=0.5)
 
 
-def test_the_fit_equals_botorch_up_to_its_profiled_mean():
+def test_a_fit_that_fails_keeps_its_start():
+    start = Hyper(lengthscales=(0.4, 0.9), noise=0.01)
+    z = np.full(14, 1e200)
+    hyper, loss = fit(
+        model_of().unit, z, np.full(14, np.nan), encoder=Encoder((0, 0)), kernel="rbf", starts=[start]
+    )
+    assert np.isfinite([*hyper.lengthscales, hyper.noise]).all()
+    assert not loss < 1e10
+
+
+def test_the_fit_equals_botorchs_default_fit():
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
@@ -226,7 +235,7 @@ def test_the_fit_equals_botorch_up_to_its_profiled_mean():
     model = model_of(25)
     z = (model.z - model.z.mean()) / model.z.std(ddof=1)
     known = np.full(25, 1e-4)
-    hyper, _ = fit(model.unit, z, known, groups=np.arange(2), kernel="rbf", starts=[initial_hyper(2)])
+    hyper, _ = fit(model.unit, z, known, encoder=Encoder((0, 0)), kernel="rbf", starts=[initial_hyper(2)])
     twin = SingleTaskGP(
         torch.as_tensor(model.unit),
         torch.as_tensor(z)[:, None],

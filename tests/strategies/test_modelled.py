@@ -51,20 +51,23 @@ def test_without_constraints_the_bound_is_botorch_with_beta_kappa_squared():
     from botorch.acquisition.objective import ScalarizedPosteriorTransform
     from botorch.sampling import SobolQMCNormalSampler
 
-    from designloop.learning.posterior import SavedPosterior
-    from designloop.strategies.acquisition import FeasibleUCB
+    from designloop.learning.posterior import botorch_of
+    from designloop.strategies.acquisition import choice_of
+    from designloop.strategies.limits import standing_of
 
-    proposal = strategy("gp_ucb").propose(start(branin))
-    model = SavedPosterior(unpack(proposal.model))
-    weights = torch.tensor([-1.0], dtype=torch.double)
+    chosen = strategy("gp_ucb")
+    models = unpack(chosen.propose(start(branin)).model)
+    found, options = choice_of("gp_ucb", standing_of(chosen.problem, models), chosen.options, seed=0)
+    assert found is UpperConfidenceBound
+    model = botorch_of(models)
+    transform = ScalarizedPosteriorTransform(torch.tensor([-1.0], dtype=torch.double))
     points = torch.rand(40, 1, 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
-    ours = FeasibleUCB(model, kappa=1.96, weights=weights)(points)
-    transform = ScalarizedPosteriorTransform(weights)
-    exact = UpperConfidenceBound(model, beta=1.96**2, posterior_transform=transform)(points)
+    ours = found(model, posterior_transform=transform, **options)(points).detach()
+    mean, sd = models[0].posterior(points[:, 0].numpy())
     sampler = SobolQMCNormalSampler(torch.Size([4096]), seed=0)
     sampled = qUpperConfidenceBound(model, beta=1.96**2, sampler=sampler, posterior_transform=transform)
-    np.testing.assert_allclose(ours.detach(), exact.detach(), atol=1e-6)
-    np.testing.assert_allclose(ours.detach(), sampled(points).detach(), atol=5e-3)
+    np.testing.assert_allclose(ours, -mean + 1.96 * sd, atol=1e-9)
+    np.testing.assert_allclose(ours, sampled(points).detach(), atol=5e-3)
 
 
 def closed_form(name, mean, sd, best):
@@ -311,16 +314,15 @@ def test_the_callers_random_states_do_not_change_a_proposal():
 
 
 def test_expected_improvement_by_xi_counts_from_the_improved_best_in_metric_units():
-    import torch
+    from designloop.strategies.acquisition import choice_of
+    from designloop.strategies.limits import standing_of
 
-    from designloop.learning.posterior import SavedPosterior
-    from designloop.strategies.acquisition import FeasibleEI
-
-    model = SavedPosterior(unpack(strategy("ei").propose(start(branin, count=9)).model))
-    function = FeasibleEI(model, xi=3.0, weights=torch.tensor([-1.0], dtype=torch.double))
-    transform = model.metric_models[0].transform
-    best = float(transform.inverse(-function.best))
-    assert float(transform.inverse(-function.target)) == pytest.approx(best - 3.0)
+    chosen = strategy("ei", xi=3.0)
+    standing = standing_of(chosen.problem, unpack(chosen.propose(start(branin, count=9)).model))
+    _, options = choice_of("ei", standing, chosen.options, seed=0)
+    transform = standing.models[0].transform
+    best = float(transform.inverse(-standing.best))
+    assert float(transform.inverse(-options["best_f"])) == pytest.approx(best - 3.0)
 
 
 def test_imported_trials_without_a_place_in_the_space_are_left_out():
