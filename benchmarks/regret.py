@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -22,9 +23,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from designloop.oracle import Context, Observation, as_oracle
-from designloop.space import FloatParameter, Space
-from designloop.strategies import History, Problem, Trial, create, default_initial
+from designloop.campaign import loads
+from designloop.execution import InProcess
+from designloop.journal import Journal
+from designloop.loop import Loop, Unwatched
+from designloop.oracle import Context, as_oracle
+from designloop.record import gather
+from designloop.revision import campaign_record
+from designloop.session import Parts
 
 RESULTS = Path(__file__).parent / "results" / "regret.jsonl"
 OURS = ("log_nei", "gp_ucb")
@@ -51,25 +57,33 @@ def oracle_of(problem: str) -> tuple[Callable[[Mapping[str, Any]], float], dict[
     return value, ranges
 
 
+CAMPAIGN = """
+version: 1
+name: regret
+seed: {seed}
+oracle: {problem}
+objectives: [minimize: value]
+strategy: {name}
+stop: {{trials: {trials}}}
+tracking: off
+"""
+
+
 def run_ours(name: str, problem: str, seed: int, trials: int) -> list[float]:
-    """Values of one campaign of ours."""
-    value, ranges = oracle_of(problem)
-    space = Space(tuple(FloatParameter(name=k, lower=a, upper=b) for k, (a, b) in ranges.items()))
-    strategy = create(
-        name,
-        problem=Problem(space=space, metric="value", minimize=True, seed=seed),
-        options={},
-        initial=default_initial(len(ranges)),
-    )
-    found: list[Trial] = []
-    fit = None
-    for i in range(trials):
-        proposal = strategy.propose(History(trials=tuple(found), fit=fit, proposals=i))
-        fit = proposal.fit
-        design = proposal.candidates[0].parameters
-        metrics = {"value": Observation(value=value(design))}
-        found.append(Trial(index=i, parameters=design, status="completed", metrics=metrics))
-    return [t.metrics["value"].value for t in found]
+    """Values of one campaign of ours, from its YAML through the loop and its journal, without figures."""
+    campaign = loads(CAMPAIGN.format(name=name, problem=problem, seed=seed, trials=trials))
+    parts = Parts.of(campaign)
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+        first = journal.append("campaign", **campaign_record(campaign, number=1))
+        loop = Loop(
+            campaign=campaign,
+            journal=journal,
+            run=gather([first], directory=Path(folder)),
+            strategy=parts.strategy,
+            executor=InProcess(parts.oracle),
+            watch=Unwatched(),
+        )
+        return [t.metrics["value"].value for t in loop.go().trials]
 
 
 def run_ax(problem: str, seed: int, trials: int) -> list[float]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from designloop.errors import OracleError
 from designloop.oracle import Context, Infeasible, Input, Oracle, Result, Value
 
 Design = dict[str, Value]
@@ -58,6 +59,11 @@ class Subject:
             return self.oracle.evaluate(dict(design), Context(**context))
         except Infeasible as answer:
             return answer
+        except SystemExit as end:
+            raise OracleError(
+                f"the oracle called sys.exit({end.code!r}). Raise an exception for a failure, "
+                "or Infeasible(reason) for a design that cannot work."
+            ) from None
 
     @cached_property
     def answers(self) -> list[tuple[Design, Answer]]:
@@ -109,7 +115,7 @@ def _between(declared: Input, share: float) -> Value:
     return round(value) if declared.integer else float(value)
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """The kind of an error and its text."""
     return f"{type(error).__name__}: {error}"
 

@@ -189,8 +189,19 @@ def _import_failure(what: str, error: Exception, path: Path | None) -> str:
     else:
         place = str(path)
     said = error.msg if isinstance(error, SyntaxError) else str(error)
-    hint = " Install what it imports, or remove the import." if isinstance(error, ImportError) else ""
+    hint = _import_advice(error, path) if isinstance(error, ImportError) else ""
     return f"{place}: {what} cannot be loaded: {type(error).__name__}: {said}.{hint}"
+
+
+def _import_advice(error: ImportError, path: Path | None) -> str:
+    first = (error.name or "").split(".")[0]
+    missing = isinstance(error, ModuleNotFoundError) and first
+    if path and missing and any(p.exists() for p in (path.parent / f"{first}.py", path.parent / first)):
+        return (
+            f" A file oracle is one file, and cannot import {first!r} beside it. Put both into an "
+            "installable package, and name the oracle package.module:name."
+        )
+    return " Install what it imports, or remove the import."
 
 
 def _attribute(module: ModuleType, attribute: str, where: str) -> Any:

@@ -108,8 +108,8 @@ class Loop:
         wanted = int(self.campaign.strategy.options.get("batch", 1))
         count = min(wanted, stopping.budget_left(self.run, self.campaign.stop))
         start = time.perf_counter()
-        loaded = "torch" in sys.modules
-        self._watch.waits("choosing the next design" + ("" if loaded else " (loading Ax and PyTorch)"))
+        loading = "" if "torch" in sys.modules else "; the first model loads Ax and PyTorch"
+        self._watch.waits(f"choosing the next design{loading}")
         try:
             proposal = self._strategy.propose(history, count)
         except StrategyExhausted as end:

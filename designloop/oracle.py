@@ -189,13 +189,20 @@ def evaluate_many(
 
 def as_observations(metrics: Mapping[str, float | Observation]) -> dict[str, Observation]:
     """Plain numbers as observations without error; raises OracleError for anything else."""
+    if not isinstance(metrics, Mapping):
+        raise OracleError(
+            f"the oracle answered {metrics!r}, not its outputs by name. Return a mapping, "
+            'such as {"stiffness": 3.2}.'
+        )
     observations = {}
     for name, value in metrics.items():
         if not isinstance(value, Observation):
             try:
+                if isinstance(value, str | bool):
+                    raise TypeError
                 value = Observation(value=float(value))
             except (TypeError, ValueError):
-                raise OracleError(f"output {name!r} is {value!r}, not a number") from None
+                raise OracleError(f"output {name!r} is {value!r}, not a number.") from None
         observations[name] = value
     return observations
 

@@ -113,15 +113,19 @@ class RunRecord:
         """True where the report was written after the last decision."""
         return bool(self.report and self.decisions and self.report["after_decisions"] == len(self.decisions))
 
-    def violation(self, metrics: Mapping[str, Observation]) -> float:
+    def violation(self, trial: TrialRecord) -> float:
         """Largest violation of an outcome constraint, relative to its bound; 0 where all hold.
 
-        A constrained metric that was not observed counts as violated without limit.
+        A constrained metric that was not observed counts as violated without limit. Only a margin that the
+        campaign bounds by default is passed over where an existing trial does not have it: who measured a
+        device knows that it exists, and has no column for the oracle's margins.
         """
         worst = 0.0
         for constraint in self.campaign["constraints"]:
-            observed = metrics.get(constraint["metric"])
+            observed = trial.metrics.get(constraint["metric"])
             if observed is None:
+                if trial.origin == "existing" and constraint.get("is_margin"):
+                    continue
                 return float("inf")
             bound = float(constraint["bound"])
             excess = observed.value - bound if constraint["relation"] == "<=" else bound - observed.value
@@ -130,7 +134,7 @@ class RunRecord:
 
     def is_feasible(self, trial: TrialRecord) -> bool:
         """True where the trial completed, lies in the space, and meets every outcome constraint."""
-        return trial.status == "completed" and trial.in_range and self.violation(trial.metrics) <= 0
+        return trial.status == "completed" and trial.in_range and self.violation(trial) <= 0
 
     def best(self, trials: Iterable[TrialRecord] | None = None) -> TrialRecord | None:
         """The best feasible measured design, the earliest of equals; None where none is feasible."""

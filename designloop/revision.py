@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from designloop.campaign.model import Campaign
+from designloop.compose.dies import spec_metrics
 from designloop.errors import CampaignError
 from designloop.record import RunRecord
 from designloop.strategies.base import Bound, History, Problem, Status, Trial
@@ -79,6 +80,8 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
     """The campaign as the journal keeps it: everything that readers need without the file or the oracle."""
     declaration, objective = campaign.declaration, campaign.objective
     units = {o.name: o.unit for o in declaration.outputs} | {o.name: o.unit for o in campaign.outcomes}
+    specs = spec_metrics(campaign)
+    units |= dict.fromkeys(specs, "")
     return {
         "revision": number,
         "yaml": campaign.text,
@@ -115,6 +118,7 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
             }
             for c in campaign.constraints
         ],
+        "specs": [{"metric": metric, "label": label} for metric, label in specs.items()],
         "baseline": dict(campaign.baseline) if campaign.baseline else None,
         "strategy": {
             "name": campaign.strategy.name,
@@ -143,6 +147,11 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
         "the process variables": ("process",),
         "the seed": ("seed",),
     }
+    if old["name"] != record["name"]:
+        raise CampaignError(
+            f"the edited campaign changes the name from {old['name']!r} to {record['name']!r}.",
+            instead=f"Keep it (name: {old['name']}), or start a new run.",
+        )
     for words, path in fixed.items():
         before, after = old, record
         for key in path:

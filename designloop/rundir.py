@@ -34,7 +34,7 @@ def all_runs(folder: Path | None = None) -> list[Path]:
     """Directories that hold a journal, oldest first."""
     folder = folder or runs_folder()
     found = folder.glob(f"*/{journal.FILE}") if folder.is_dir() else ()
-    return sorted((path.parent for path in found), key=lambda run: run.stat().st_ctime_ns)
+    return sorted((path.parent for path in found), key=lambda run: run.name.split("-")[-3:])
 
 
 def find(name: str, *, folder: Path | None = None) -> Path:

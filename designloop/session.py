@@ -12,7 +12,7 @@ from designloop.campaign import loads
 from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle
 from designloop.discovery import find
-from designloop.errors import RunError
+from designloop.errors import DesignloopError, RunError
 from designloop.execution import InProcess
 from designloop.journal import Journal
 from designloop.loop import Loop, Unwatched, Watch
@@ -128,8 +128,15 @@ def _go(
             watch.waits("completing the record in MLflow")
     finally:
         if mirror:
-            mirror.finish(MIRROR_PATIENCE)
+            mirror.finish(_patience(directory))
     return ended
+
+
+def _patience(directory: Path) -> float:
+    """How long to wait for the mirror: not at all for a store that does not answer anyway."""
+    from designloop import tracking
+
+    return 1.0 if tracking.state(directory).stage == "retrying" else MIRROR_PATIENCE
 
 
 def _start_mirror(campaign: Campaign, directory: Path) -> Handle | None:
@@ -146,11 +153,16 @@ def _report(journal: Journal, run: RunRecord) -> None:
         return
     from designloop import report
 
-    figures = report.draw(run.directory)
-    report.write_csv(run, run.directory / "trials.csv")
+    figures, problem = [], None
+    try:
+        figures = report.draw(run.directory)
+        report.write_csv(run, run.directory / "trials.csv")
+    except (OSError, DesignloopError) as error:
+        problem = str(error)
     entry = journal.append(
         "report",
         answer=report.answer(run).to_json(),
         figures=[str(path.relative_to(run.directory)) for path in figures],
+        problem=problem,
     )
     record.apply(run, entry)

@@ -395,7 +395,7 @@ def _run(check: Callable[[Subject], str], subject: Subject) -> Check:
     start = time.perf_counter()
     try:
         message = check(subject)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"the oracle raised {said(error)}; the check 'answers' says at which design."
     return Check(check.__name__, not message, message, time.perf_counter() - start)
 

@@ -189,6 +189,15 @@ def test_a_file_that_fails_to_load_is_named_with_its_line(text, sentence, tmp_pa
         find("./broken.py:f", folder=tmp_path)
 
 
+@pytest.mark.parametrize("sibling", ["helper.py", "helper/__init__.py"])
+def test_a_file_that_imports_its_neighbour_is_told_to_become_a_package(sibling, tmp_path):
+    (tmp_path / "beam.py").write_text("import helper\n")
+    (tmp_path / sibling).parent.mkdir(exist_ok=True)
+    (tmp_path / sibling).write_text("")
+    with pytest.raises(OracleError, match="file oracle is one file.*'helper'.*package.module:name"):
+        find("./beam.py:simulate", folder=tmp_path)
+
+
 def test_a_file_that_failed_can_be_mended(tmp_path):
     file = tmp_path / "beam.py"
     file.write_text("oops")

@@ -189,3 +189,15 @@ def test_an_instance_is_an_oracle_as_it_stands():
 def test_what_is_no_oracle_is_refused():
     with pytest.raises(OracleError, match="3 is no oracle"):
         as_oracle(3)
+
+
+@pytest.mark.parametrize("answer", [None, "1.5", 3.0, [1.0]])
+def test_an_answer_that_is_no_mapping_is_refused_by_name(answer: object) -> None:
+    with pytest.raises(OracleError, match="not its outputs by name. Return a mapping"):
+        as_observations(answer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["1.5", True, None])
+def test_a_value_that_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(OracleError, match="output 'y' is .* not a number"):
+        as_observations({"y": value})  # type: ignore[dict-item]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.entries import campaign, decision, done, failed, outcome, proposal, run_of, start
+from support.entries import CAMPAIGN, campaign, decision, done, failed, outcome, proposal, run_of, start
 
 from designloop.errors import RunError
 from designloop.journal import Journal
@@ -47,9 +47,46 @@ def test_a_constrained_metric_that_was_not_observed_is_not_proven_feasible() -> 
     assert run_of(done(0, noise=5.0)).best() is None
 
 
+MARGIN = {
+    "metric": "room.min",
+    "relation": ">=",
+    "bound": 0.0,
+    "label": "room",
+    "unit": "um",
+    "is_margin": True,
+}
+
+
+def existing(**metrics: float) -> dict[str, object]:
+    values = {name: {"value": value} for name, value in metrics.items()}
+    row = {"trial": 0, "parameters": {"w": 2.0}, "metrics": values, "status": "completed",
+           "source": "lab.csv row 2", "in_range": True}  # fmt: skip
+    return {"kind": "import", "time": 0.5, "trials": [row]}
+
+
+def test_a_measured_row_without_the_default_margins_can_be_the_best() -> None:
+    constraints = [*CAMPAIGN["constraints"], MARGIN]
+    run = run_of(existing(noise=5.0, f=30.0), constraints=constraints)
+    assert run.best() is run.trials[0]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param([existing(noise=5.0)], id="a written constraint was not measured"),
+        pytest.param([existing(noise=5.0, f=30.0, **{"room.min": -1.0})], id="the margin was measured"),
+        pytest.param(done(0, noise=5.0, f=30.0), id="the trial is the oracle's"),
+    ],
+)
+def test_a_missing_metric_is_forgiven_to_default_margins_of_existing_trials_only(
+    entries: list[dict[str, object]],
+) -> None:
+    assert run_of(entries, constraints=[*CAMPAIGN["constraints"], MARGIN]).best() is None
+
+
 def test_a_violation_is_relative_to_its_bound() -> None:
     run = run_of(done(0, noise=5.0, f=100.0))
-    assert run.violation(run.trials[0].metrics) == pytest.approx(0.25)
+    assert run.violation(run.trials[0]) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ _ODD_NUMBER = re.compile(r"(?:[.,:_'’\u2000-\u200a\u202f\u00a0][0-9]+| [0-9]{3
 """What may go on behind a number and make it another one to a quick reader."""
 
 
+_JOINING = re.compile(r"\s*(?P<word>&&?|\|\|?|(?:and|or)\b(?!\s*\())", re.IGNORECASE)
+_COMPARES = ("<=", ">=", "==", "!=", "<", ">")
+
+
 class ExpressionError(ValueError):
     """An expression cannot be used: ``what`` is wrong, at which ``offset``, what to write ``instead``."""
 
@@ -54,6 +58,8 @@ def tokenize(text: str, known: Mapping[str, Any]) -> list[Token]:
     tokens: list[Token] = []
     position = 0
     while text[position:].strip():
+        if tokens and tokens[-1].text not in _COMPARES:
+            _refuse_joining(text, position, known)
         match = _TOKEN.match(text, position)
         if match is None:
             start = position + len(text[position:]) - len(text[position:].lstrip())
@@ -65,6 +71,20 @@ def tokenize(text: str, known: Mapping[str, Any]) -> list[Token]:
         word = match[kind].strip("`")
         tokens.append(Token("name" if kind == "quoted" else kind, word, start, position, unit))
     return [*tokens, Token("end", "", len(text), len(text))]
+
+
+def _refuse_joining(text: str, position: int, known: Mapping[str, Any]) -> None:
+    """Raise where two comparisons are joined by ``and``, ``&`` or the like."""
+    found = _JOINING.match(text, position)
+    if found is None or found["word"] in known:
+        return
+    before, after = text[: found.start()].strip(), text[found.end() :].strip()
+    both = f"{before}, {after}" if all(re.search("[<>=]", t) for t in (before, after)) else "a <= 1, b >= 2"
+    either = " There is no 'or': everything in the list has to hold." if found["word"][0] in "oO|" else ""
+    raise ExpressionError(
+        f"{found['word']!r} cannot join comparisons.{either}", offset=found.start("word"),
+        instead=f"Write two constraints in the list: [{both}].",
+    )  # fmt: skip
 
 
 def _refuse_character(text: str, offset: int) -> NoReturn:
@@ -91,6 +111,7 @@ def _number_end(text: str, start: int, end: int, known: Mapping[str, Any]) -> tu
     except UnitError as error:
         raise ExpressionError(f"{error}", offset=start) from None
     begin = end + len(text[end:]) - len(text[end:].lstrip())
+    _refuse_joining(text, end, known)
     try:
         found = unit_at(text, begin, taken=lambda word: word in known)
     except UnitError as error:

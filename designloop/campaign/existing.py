@@ -53,11 +53,20 @@ def read_existing(
         try:
             trials.append(_trial(table, number, row, targets, fill, failed, inputs))
         except Refused as error:
-            wrong.append(f"row {number}, {error.what} {error.instead}".strip())
+            wrong.append((f"row {number}, {error.what}", error.instead))
     if wrong:
-        more = f" And {len(wrong) - MOST_SENTENCES} more rows." if len(wrong) > MOST_SENTENCES else ""
-        raise Refused(f"{table.file}: {' '.join(wrong[:MOST_SENTENCES])}{more}", below=("file",))
+        raise _rows_refused(table, wrong)
     return tuple(trials)
+
+
+def _rows_refused(table: Table, wrong: list[tuple[str, str]]) -> Refused:
+    """The first rows that cannot be read; a remedy that they share is said once, at the end."""
+    shown = wrong[:MOST_SENTENCES]
+    remedies = {instead for _, instead in shown}
+    shared = remedies.pop() if len(remedies) == 1 else ""
+    said = " ".join(what if shared else f"{what} {instead}".strip() for what, instead in shown)
+    more = f" And {len(wrong) - MOST_SENTENCES} more rows." if len(wrong) > MOST_SENTENCES else ""
+    return Refused(f"{table.file}: {said}{more}", shared, below=("file",))
 
 
 def _targets(

@@ -53,12 +53,13 @@ class Inputs:
 def resolve_inputs(file: CampaignFile, declaration: Declaration, problems: Problems) -> Inputs:
     """Check fixed, process, parameters and derived, in this order, noting every error."""
     inputs = Inputs(declaration=declaration)
+    chosen = file.parameters or {}
     for name, value in file.fixed.items():
-        with problems.at(("fixed", name)):
+        with problems.at(("fixed", name), quiet=name in chosen):
             inputs.fixed[name] = fixed_value(_known(name, declaration), value)
     for name, spec in file.process.items():
         path: Path_ = ("process", name)
-        with problems.at(path):
+        with problems.at(path, quiet=name in chosen):
             _once(name, elsewhere={"fixed": file.fixed})
             mean, sd = spec.normal
             inputs.process[name] = _process(_known(name, declaration), (mean.written, sd.written))

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from designloop import units
 from designloop.campaign import _nodes as nodes
+from designloop.campaign.bounds import Asked, asked, refuse_contradictions
 from designloop.campaign.expression import Comparison, Expression, parse_comparison, parse_expression
 from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import Aggregate, Mode, Objective, Outcome, OutcomeConstraint, Spec
@@ -37,6 +39,7 @@ class Outcomes:
     constraints: list[OutcomeConstraint] = field(default_factory=list)
     of_inputs: list[Comparison] = field(default_factory=list)
     specs: list[Spec] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def units(self) -> dict[str, str]:
         """Unit of every name that an expression of outcomes may hold."""
@@ -77,10 +80,13 @@ def resolve_outcomes(file: CampaignFile, inputs: Inputs, problems: Problems) -> 
     for i, text in enumerate(file.constraints):
         path: Path_ = ("constraints", i)
         with problems.at(path):
-            constrained |= _constrain(text, found)
+            constrained |= _constrain(text, found, path)
+    refuse_contradictions(found.asked, problems)
+    found.asked.clear()
     for i, text in enumerate(file.specs):
         with problems.at(("specs", i)):
-            found.specs += _specs(text, found)
+            found.specs += _specs(text, found, ("specs", i))
+    refuse_contradictions(found.asked, problems)
     _add_margins(file, found, constrained)
     return found
 
@@ -133,7 +139,7 @@ def _objective_expression(text: str, key: str, found: Outcomes) -> Expression:
     return expression
 
 
-def _constrain(text: str, found: Outcomes) -> set[str]:
+def _constrain(text: str, found: Outcomes, path: Path_) -> set[str]:
     """Add one constraint; the outputs that it names."""
     outputs = {o.name for o in found.inputs.declaration.outputs}
     names: set[str] = set()
@@ -150,6 +156,7 @@ def _constrain(text: str, found: Outcomes) -> set[str]:
             found.of_inputs.append(comparison)
             continue
         expression, relation, bound = one_sided(comparison, found)
+        found.asked.append(asked(path, comparison, (expression, relation, bound)))
         outcome = found.add(expression, relation)
         found.constraints.append(
             OutcomeConstraint(metric=outcome.name, relation=relation, bound=bound, label=label or part.text)
@@ -166,10 +173,11 @@ def one_sided(comparison: Comparison, found: Outcomes) -> tuple[Expression, Rela
     Raises Refused for equalities: an outcome never equals a number exactly.
     """
     if comparison.relation not in ("<=", ">=") or comparison.of_choices:
+        meets = "every" if comparison.relation == "!=" else "no"
         raise Refused(
-            f"{comparison.text} asks an outcome for {comparison.relation}, which no measured number meets.",
-            "Bound it from both sides: 1.9 <= metric <= 2.1.",
-        )
+            f"{comparison.text} asks an outcome for {comparison.relation}, which {meets} measured number "
+            "meets.", "Leave it out." if meets == "every" else _around(comparison),
+        )  # fmt: skip
     left, right, relation = comparison.left, comparison.right, comparison.relation
     if left.is_constant:
         left, right, relation = right, left, _FLIPPED[relation]
@@ -183,19 +191,36 @@ def one_sided(comparison: Comparison, found: Outcomes) -> tuple[Expression, Rela
     return difference(left, right), relation, 0.0
 
 
+def _around(comparison: Comparison) -> str:
+    """What to write for an equality: bounds 5 % to either side of the user's own number."""
+    sides = (comparison.left, comparison.right)
+    name, number = sorted((s.text for s in sides), key=[s.text for s in sides if s.is_constant].__contains__)
+    if not any(s.is_constant for s in sides):
+        name = f"{name} - {number}"
+    try:
+        quantity = units.parse_quantity(number)
+    except units.UnitError:
+        return f"Bound it from both sides: LOWEST <= {name} <= HIGHEST."
+    near = sorted(float(f"{quantity.value * share:.4g}") for share in (0.95, 1.05))
+    low, high = (units.format_quantity(v, quantity.unit, exact=True) for v in near)
+    if low == high:
+        return f"Bound it from above: {name} <= HIGHEST."
+    return f"Bound it from both sides: {low} <= {name} <= {high}."
+
+
 def difference(left: Expression, right: Expression) -> Expression:
     """Left minus right, in the left's unit (a step of it, where it is degC)."""
     node = nodes.combined("-", left.node, right.in_unit(left.unit).node)
     return Expression(f"{left.text} - {right.text}", node.names, nodes.result_unit(node), node)
 
 
-def _specs(text: str, found: Outcomes) -> list[Spec]:
+def _specs(text: str, found: Outcomes, path: Path_) -> list[Spec]:
     specs = []
     for part in parse_comparison(text, units=found.units(), choices=found.inputs.choices()):
         comparison = comparison_bound_to(part, found.inputs)
         if not comparison.names:
             raise Refused(f"{part.text} says nothing about a die.", "Name an output of the oracle.")
-        one_sided(comparison, found)
+        found.asked.append(asked(path, comparison, one_sided(comparison, found)))
         left, right = comparison.left, comparison.right
         slack = difference(left, right) if comparison.relation == ">=" else difference(right, left)
         specs.append(Spec(label=part.text, slack=slack))

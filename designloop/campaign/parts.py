@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from designloop.campaign.places import NO_STORE, is_store, without_password
 from designloop.campaign.problems import Refused
 from designloop.campaign.values import (
     MeasureField,
@@ -260,6 +261,13 @@ class TrackingSpec(Part):
     models: Literal["every_fit", "checkpoints", "last"] = Field(
         default="every_fit", description="Which fitted models are kept there.", examples=["last"]
     )
+
+    @field_validator("uri", mode="after")
+    @classmethod
+    def _a_store(cls, value: str) -> str:
+        if not is_store(value):
+            raise Refused(f"{without_password(value)} names no store that MLflow keeps well.", NO_STORE)
+        return value
 
 
 class ColumnSpec(Part):

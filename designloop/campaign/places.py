@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 def home() -> Path:
@@ -32,6 +33,29 @@ def shipped(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "campaigns" / name
     return installed if installed.is_file() else package.parent / "campaigns" / name
+
+
+STORES = re.compile(r"sqlite:///.+|(?i:https?|(?:postgresql|mysql|mssql)(?:\+[a-z0-9_]+)?)://[^/].*")
+"""Tracking URIs under which MLflow keeps a store well."""
+
+NO_STORE = (
+    "Write a file as sqlite:///mlflow/mlflow.db, a server as http://server:5000, a database as "
+    "postgresql://server/name; MLflow no longer maintains plain folders such as ./mlruns."
+)
+
+
+def is_store(uri: str) -> bool:
+    """Whether ``uri`` names a kind of store that tracking can use; nothing is opened."""
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return False
+    return STORES.fullmatch(uri) is not None
+
+
+def without_password(uri: str) -> str:
+    """The URI without user and password, for messages."""
+    return re.sub(r"(?<=//)[^/]*@", "***@", uri)
 
 
 def runs_folder() -> Path:

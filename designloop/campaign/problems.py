@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -39,20 +40,31 @@ class Problems:
         return any(p[: len(path)] == path for p in self.paths)
 
     @contextmanager
-    def at(self, path: Path_) -> Iterator[None]:
-        """Note what goes wrong inside as an error at ``path``, and go on after it."""
+    def at(self, path: Path_, *, quiet: bool = False) -> Iterator[None]:
+        """Note what goes wrong inside as an error at ``path``, and go on after it.
+
+        ``quiet`` notes nothing: for a name whose own place in the file is refused elsewhere.
+        """
         from designloop.campaign.expression import ExpressionError
         from designloop.units import UnitError
 
         try:
             yield
-        except Refused as error:
+        except (Refused, ExpressionError, UnitError) as error:
+            if not quiet:
+                self._note(path, error)
+
+    def _note(self, path: Path_, error: ValueError) -> None:
+        from designloop.campaign.expression import ExpressionError
+
+        if isinstance(error, Refused):
             self.add((*path, *error.below), error.what, error.instead, key=error.key)
-        except ExpressionError as error:
+        elif isinstance(error, ExpressionError):
             self.add(path, *sentences(error), offset=error.offset)
-        except UnitError as error:
+        else:
             what, instead = sentences(error)
             names = [str(p) for p in path if isinstance(p, str)]
+            instead = instead or _in_unit(what)
             self.add(path, f"{names[-1]}: {what}" if "converted" in what else what, instead)
 
     def stop(self) -> None:
@@ -63,6 +75,14 @@ class Problems:
         errors = list(dict.fromkeys((str(e), e) for _, e in ordered))
         first, *others = [e for _, e in _unique(errors)]
         raise CampaignError(first.what, place=first.place, instead=first.instead, others=others)
+
+
+def _in_unit(what: str) -> str:
+    """What to write where units measure different things."""
+    wanted = re.search(r"cannot be converted to (?:'(.+)'|a number without unit)\.$", what)
+    if wanted is None:
+        return ""
+    return f"Write it in {wanted[1]}, or a unit of the same kind." if wanted[1] else "Leave the unit out."
 
 
 def _unique(errors: Iterable[tuple[str, CampaignError]]) -> Iterator[tuple[str, CampaignError]]:

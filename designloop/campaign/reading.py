@@ -155,7 +155,9 @@ def _unreadable(text: str, file: str, error: ReaderError) -> CampaignError:
 
 def _sentence(file: str, error: yaml.MarkedYAMLError) -> CampaignError:
     mark, opened = error.problem_mark or error.context_mark, error.context_mark
-    spread = "expected ',' or" in (error.problem or "") or "quoted" in (error.context or "")
+    spread = "expected ',' or" in (error.problem or "") or any(
+        what in (error.context or "") for what in ("quoted", "a simple key")
+    )
     if mark and opened and spread and mark.line != opened.line:
         mark = opened
     place = Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else Place(file=file)

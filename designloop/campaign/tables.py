@@ -33,6 +33,8 @@ def read_table(path: Path, *, sheet: str | None, delimiter: str | None, decimal:
 
     Rows without any content are skipped. In CSV files every cell is text; numbers are read by ``to_number``.
     """
+    if path.is_dir():
+        raise Refused("this is a folder.", "Name a file.", below=("file",))
     if not path.is_file():
         folder = path.parent
         names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from designloop import units
+from designloop.campaign.places import shipped
 from designloop.campaign.writing import flow
 from designloop.oracle import Declaration, Input
 
 
-def template(declaration: Declaration) -> str:
-    """YAML text for ``designloop init``: every input and output of the oracle stands in it."""
+def starting_text(oracle: str, *, folder: Path, output: Path | None = None) -> str:
+    """What ``designloop init`` writes to ``output``: the campaign shipped for this oracle, else a template.
+
+    A relative ``./file.py:name`` counts from ``folder``; the text names it from ``output``'s folder.
+    Raises OracleError.
+    """
+    from designloop.discovery import find
+
+    if re.fullmatch(r"\w+", oracle) and shipped(f"{oracle}.yaml").is_file():
+        return shipped(f"{oracle}.yaml").read_text(encoding="utf-8")
+    declaration = find(oracle, folder=folder).declaration
+    return template(declaration, oracle=_seen_from(output, oracle, folder))
+
+
+def _seen_from(output: Path | None, oracle: str, folder: Path) -> str:
+    """The oracle's name as a file at ``output`` has to write it."""
+    file, colon, name = oracle.rpartition(":")
+    target = (folder / output).absolute().parent if output else folder
+    relative = file.endswith(".py") and not Path(file).expanduser().is_absolute()
+    if not relative or target.resolve() == folder.resolve():
+        return oracle
+    path = Path(os.path.relpath((folder / file).resolve(), target.resolve())).as_posix()
+    return f"{path if path.startswith('../') else f'./{path}'}{colon}{name}"
+
+
+def template(declaration: Declaration, *, oracle: str | None = None) -> str:
+    """YAML text for an oracle: every input and output stands in it. ``oracle`` is how the file names it."""
     chosen = [i for i in declaration.inputs if i.default is None and _has_range(i)]
     lacking = [i for i in declaration.inputs if i.default is None and not _has_range(i)]
     optional = [i for i in declaration.inputs if i.default is not None]
@@ -18,7 +47,12 @@ def template(declaration: Declaration) -> str:
         chosen = [i for i in optional if _has_range(i)][:4]
         optional = [i for i in optional if i not in chosen]
     return "\n".join(
-        [*_head(declaration), *_fixed(lacking, optional), *_parameters(chosen), *_tail(declaration)]
+        [
+            *_head(declaration, oracle or declaration.name),
+            *_fixed(lacking, optional),
+            *_parameters(chosen),
+            *_tail(declaration),
+        ]
     )
 
 
@@ -26,12 +60,12 @@ def _has_range(declared: Input) -> bool:
     return len(declared.choices) > 1 or (declared.lower is not None and declared.upper is not None)
 
 
-def _head(declaration: Declaration) -> Iterator[str]:
+def _head(declaration: Declaration, oracle: str) -> Iterator[str]:
     yield "# Which question does this campaign answer?"
     yield "version: 1"
     yield f"name: {flow(f'my {declaration.name}')}"
     yield "seed: 1"
-    yield f"oracle: {flow(declaration.name)}{_comment(declaration.summary)}"
+    yield f"oracle: {flow(oracle)}{_comment(declaration.summary)}"
 
 
 def _fixed(lacking: list[Input], optional: list[Input]) -> Iterator[str]:

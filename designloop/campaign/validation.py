@@ -80,7 +80,7 @@ def _explain(item: Mapping[str, Any], data: dict[str, Any], problems: Problems) 
     kind, value = item["type"], item["input"]
     raised = item.get("ctx", {}).get("error")
     named = isinstance(raised, Refused) and not raised.below and problems.below(path)
-    if named or (kind == "literal_error" and path in problems.paths):
+    if named or (kind == "literal_error" and problems.below(path)):
         return  # what stands there was refused by name
     if isinstance(raised, Refused):
         problems.add((*path, *raised.below), raised.what, raised.instead, key=raised.key)

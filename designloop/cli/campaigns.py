@@ -48,10 +48,9 @@ def explain(key: str) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: the screen.")
 def init(oracle: str, output: Path | None) -> None:
     """Write a commented campaign file for an oracle."""
-    from designloop.campaign import template
-    from designloop.discovery import find
+    from designloop.campaign import starting_text
 
-    text = template(find(oracle, folder=Path.cwd()).declaration)
+    text = starting_text(oracle, folder=Path.cwd(), output=output)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,10 @@ def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord])
         places.append(directory)
         click.echo(f"run {_short(directory)}")
 
+    def terminated(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminated)
     watch = watcher()
     try:
         run = session(watch, begun)
@@ -123,14 +128,20 @@ def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord])
 
 def _last_screen(run: RunRecord) -> None:
     from designloop.report import answer, last_screen
-    from designloop.tracking import ui_command
+    from designloop.tracking import state, ui_command
 
     click.echo("\n" + last_screen(answer(run)))
     if run.status == "paused":
         click.echo(f"\nThe run waits. When the cause is mended: designloop resume {run.name}")
         click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
     uri = run.campaign["tracking"]["uri"]
-    if uri:
+    mirror = state(run.directory)
+    if run.report and run.report.get("problem"):
+        click.echo(f"\nThe figures are not there: {run.report['problem']}")
+    if uri and mirror.stage != "done":
+        click.echo(f"\nMLflow is behind. {mirror.error or ''}".rstrip())
+        click.echo(f"The journal holds everything; complete MLflow with: designloop sync {run.name}")
+    elif uri:
         click.echo(f"\nEvery iteration and model in MLflow: designloop ui\n  which runs {ui_command(uri)}")
     sys.exit(PAUSED if run.status == "paused" else 0)
 
@@ -192,14 +203,15 @@ def best(run: str | None, folder: Path | None) -> None:
 
 
 @click.command()
-@click.argument("run")
-@click.argument("trial", type=int)
+@click.argument("words", nargs=-1, metavar="[RUN] TRIAL", required=True)
 @RUNS
-def why(run: str, trial: int, folder: Path | None) -> None:
+def why(words: tuple[str, ...], folder: Path | None) -> None:
     """Say why a trial was proposed: prediction, exploration, nearest design, constraints."""
     from designloop.cli.views import why_text
 
-    click.echo(why_text(_record(run, folder), trial))
+    if len(words) > 2 or not words[-1].isdigit():
+        raise RunError("'why' takes a run, or none for the latest, and the number of a trial: why RUN 31.")
+    click.echo(why_text(_record(words[0] if len(words) == 2 else None, folder), int(words[-1])))
 
 
 @click.command()
@@ -250,8 +262,14 @@ def sync(run: str | None, folder: Path | None, uri: str | None) -> None:
     from designloop.tracking import sync as synced
 
     record = _record(run, folder)
+    if not (uri or record.campaign["tracking"]["uri"]):
+        raise RunError(f"{record.name} has 'tracking: off'. Name a store: --uri sqlite:///FILE.")
     click.echo(f"bringing {record.name} into MLflow ...")
-    click.echo(str(synced(record.directory, uri=uri)))
+    done = synced(record.directory, uri=uri)
+    news = (
+        f"{done.created} entries created, {done.written} written" if done.created else "nothing was missing"
+    )
+    click.echo(f"{done.trials} trials and {done.models} models are in {done.uri}; {news}.")
 
 
 @click.command()
@@ -265,15 +283,24 @@ def ui(uri: str | None, port: int, folder: Path | None) -> None:
 
     from designloop.tracking import ui_command
 
-    store = uri or _record(None, folder).campaign["tracking"]["uri"]
-    if not store:
-        raise RunError("the last run has no tracking store ('tracking: off'). Name one with --uri.")
+    store = uri or _last_store(folder)
     command = ui_command(store, port=port)
     click.echo(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it): {command}")
     try:
         subprocess.run(shlex.split(command), check=False)
     except KeyboardInterrupt:
         click.echo("ended.")
+
+
+def _last_store(folder: Path | None) -> str:
+    from designloop.record import read
+    from designloop.rundir import all_runs
+
+    for directory in reversed(all_runs(folder)):
+        store = read(directory).campaign["tracking"]["uri"]
+        if store:
+            return str(store)
+    raise RunError("no run has a tracking store yet. Name one with --uri.")
 
 
 COMMANDS: tuple[Any, ...] = (run_, demo, resume, status, list_, show, best, why, export, replay, sync, ui)

@@ -17,6 +17,8 @@ from designloop.units import format_quantity
 SILENCE = 2.0
 """Seconds after which a wait says what it does."""
 ROWS = 12
+LOST = 3
+"""So many attempts at one trial without an end are worth a word."""
 EARLY = (10, 20, 40, 80)
 """After so many trials without a design in bounds the user is told."""
 
@@ -63,8 +65,15 @@ class PlainWatch:
     """One line per trial; a line for every wait over two seconds."""
 
     def __init__(self, say: Callable[[str], None] = click.echo) -> None:
-        self._say = say
+        self._print = say
         self._timer: threading.Timer | None = None
+
+    def _say(self, text: str) -> None:
+        """Print; a run does not die because nobody reads it any more."""
+        try:
+            self._print(text)
+        except OSError:
+            self._print = lambda _: None
 
     def waits(self, what: str) -> None:
         """Say what takes so long, once it does."""
@@ -77,6 +86,11 @@ class PlainWatch:
         """Tell of outcomes and decisions."""
         self._quiet()
         if entry["kind"] == "start":
+            if entry["attempt"] > LOST:
+                which = f"trial {entry['trial']}, attempt {entry['attempt']}"
+                self._say(
+                    f"!!! {which}: the process ended in the others; a crash of the oracle, or os._exit?"
+                )
             self.waits(f"trial {entry['trial']} runs")
         elif entry["kind"] == "outcome":
             self._say(trial_line(run, run.trials[entry["trial"]]))

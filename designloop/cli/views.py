@@ -41,7 +41,10 @@ def status_text(run: RunRecord) -> str:
     now = time.time()
     for trial in run.trials:
         if trial.status == "running" and trial.last:
-            lines.append(f"  trial {trial.index} runs since {duration(now - trial.last.started)}")
+            since = duration(now - trial.last.started)
+            cut = _state(run) == "stopped"
+            doing = f"was cut off, begun {since} ago" if cut else f"runs since {since}"
+            lines.append(f"  trial {trial.index} {doing}")
         elif trial.status == "proposed":
             lines.append(f"  trial {trial.index} is queued")
     lines += _timing(run)
@@ -80,7 +83,8 @@ def _timing(run: RunRecord) -> list[str]:
     left = run.campaign["stop"]["trials"] - sum(t.origin != "existing" for t in run.trials)
     lines = [f"  a trial takes the oracle {duration(statistics.median(oracle))} (median)"]
     if run.status == "running" and left > 0:
-        lines.append(f"  {left} trials are left at most: about {duration(left * each)}")
+        trials = "1 trial is" if left == 1 else f"{left} trials are"
+        lines.append(f"  {trials} left at most: about {duration(left * each)}")
     return lines
 
 

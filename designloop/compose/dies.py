@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from designloop.campaign.expression import Expression
-from designloop.campaign.model import Campaign, Outcome, ProcessVariable
+from designloop.campaign.model import Campaign, Outcome, ProcessVariable, Spec
 from designloop.errors import OracleError
 from designloop.oracle import BatchOracle, Context, Infeasible, Observation, Oracle, Result, Value
 
 REPLICATES = 8
 """Independent scrambles of the low-discrepancy points; their spread gives the standard error."""
+
+SLUG = 40
+"""Characters that a spec's label may lend to a metric's name."""
+WORKING = "yield.working_dies"
+"""Metric of the share of dies that can exist at all."""
 
 Die = Mapping[str, float]
 Answers = Sequence[Result | Infeasible]
@@ -88,26 +94,68 @@ class Dies:
         values = self.evaluate(outcome.expression)
         return None if values is None else aggregate(values, outcome.aggregate)
 
+    def working(self) -> NDArray[np.bool_]:
+        """Which dies can exist, shape (dies,); a buckled or etched-away die cannot."""
+        return np.array([isinstance(answer, Result) for answer in self.answers])
+
+    def meeting(self, spec: Spec) -> NDArray[np.bool_]:
+        """Which dies meet one spec, shape (dies,), broken ones by what they report all the same."""
+        outputs = {output.name for output in self.campaign.declaration.outputs} & spec.slack.names
+        good = np.array([outputs <= set(answer.metrics) for answer in self.answers])
+        telling = np.flatnonzero(good).tolist()
+        if telling:
+            part = replace(
+                self, samples=[self.samples[i] for i in telling], answers=[self.answers[i] for i in telling]
+            )
+            slack = part.evaluate(spec.slack)
+            good[telling] = False if slack is None else slack >= 0
+        return good
+
     def in_spec(self) -> NDArray[np.bool_]:
         """Which dies meet every spec, shape (dies,); a buckled or etched-away die does not."""
-        good = np.array([isinstance(answer, Result) for answer in self.answers])
-        alive = np.flatnonzero(good).tolist()
-        survivors = replace(
-            self, samples=[self.samples[i] for i in alive], answers=[self.answers[i] for i in alive]
-        )
-        for spec in self.campaign.specs if len(alive) else ():
-            slack = survivors.evaluate(spec.slack)
-            good[alive] &= False if slack is None else slack >= 0
+        good = self.working()
+        for spec in self.campaign.specs:
+            good &= self.meeting(spec)
         return good
 
     def share_in_spec(self) -> Observation:
-        """Yield over the sampled dies. The error is never below that of a near-certain share."""
-        good = self.in_spec()[1:].astype(float)
-        share, size = float(good.mean()), len(good)
-        cautious = (good.sum() + 1) / (size + 2)
-        return Observation(
-            value=share, sem=max(replicate_sem(good), float(np.sqrt(cautious * (1 - cautious) / size)) / 4)
-        )
+        """Yield over the sampled dies."""
+        return share(self.in_spec()[1:])
+
+    def shares(self) -> dict[str, Observation]:
+        """Under mode yield the share of sampled dies that work and that meet each spec, by metric."""
+        if self.campaign.objective.mode != "yield" or len(self.answers) < 2:
+            return {}
+        names = spec_metrics(self.campaign)
+        met = {name: self.meeting(spec) for name, spec in zip(names, self.campaign.specs, strict=False)}
+        return {name: share(good[1:]) for name, good in {**met, WORKING: self.working()}.items()}
+
+
+def spec_metrics(campaign: Campaign) -> dict[str, str]:
+    """Metric to label of the shares that each trial reports, in the specs' order; the working dies last.
+
+    Empty but under mode yield. A label becomes letters, digits and underscores: ``y <= 5 um`` is
+    ``yield.y_le_5_um``; of equal names the later get a number.
+    """
+    if campaign.objective.mode != "yield":
+        return {}
+    found: dict[str, str] = {}
+    for spec in campaign.specs:
+        words = spec.label.replace("<=", " le ").replace(">=", " ge ")
+        stem = name = f"yield.{re.sub(r'[^0-9A-Za-z]+', '_', words).strip('_')[:SLUG].rstrip('_')}"
+        number = 2
+        while name in found or name == WORKING:
+            name, number = f"{stem}_{number}", number + 1
+        found[name] = spec.label
+    return {**found, WORKING: "working dies"}
+
+
+def share(good: NDArray[np.bool_]) -> Observation:
+    """Share of dies, (dies,), as an observation; its error is never below that of a near-certain share."""
+    counted, size = good.astype(float), len(good)
+    cautious = (counted.sum() + 1) / (size + 2)
+    binomial = float(np.sqrt(cautious * (1 - cautious) / size)) / 4
+    return Observation(value=float(counted.mean()), sem=max(replicate_sem(counted), binomial))
 
 
 def aggregate(values: Array, how: str) -> Observation:
@@ -136,7 +184,7 @@ class CampaignOracle:
         """
         dies = self.dies(design, context)
         first = dies.answers[0]
-        metrics = {**first.metrics, **self._spread(dies)}
+        metrics = {**first.metrics, **self._spread(dies), **dies.shares()}
         for outcome in self.campaign.outcomes:
             observation = dies.outcome(outcome)
             if observation is not None:

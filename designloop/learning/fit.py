@@ -16,8 +16,9 @@ from typing import Any
 from designloop.learning.features import Encoder
 from designloop.learning.kernels import Array, Kernel
 
-SHORTEST = 0.025
-"""BoTorch's least lengthscale."""
+SHORTEST = 0.07
+"""Least lengthscale over the square root of the dimension: shorter ones cannot be told from noise by the few
+trials of a campaign, and a model that believes in them searches around an accident."""
 NOISE = 1e-6
 """Least inferred noise variance in standardized units; BoTorch's own 1e-4 would blur exact simulations."""
 OPTIONS = {"maxiter": 40, "ftol": 1e-6}
@@ -29,6 +30,11 @@ class Hyper:
 
     lengthscales: tuple[float, ...]
     noise: float
+
+
+def shortest(d: int) -> float:
+    """The least lengthscale in ``d`` dimensions, in unit-cube units."""
+    return SHORTEST * math.sqrt(d)
 
 
 def initial_hyper(d: int) -> Hyper:
@@ -61,7 +67,7 @@ def _begin(mll: Any, start: Hyper) -> bool:
 
     mll.train()
     lengthscales = torch.tensor(start.lengthscales, dtype=torch.double)
-    mll.model.covar_module.lengthscale = lengthscales.clamp_min(1.001 * SHORTEST)
+    mll.model.covar_module.lengthscale = lengthscales.clamp_min(1.001 * shortest(len(lengthscales)))
     mll.model.mean_module.constant.data.zero_()
     if inferred := hasattr(mll.likelihood.noise_covar, "raw_noise"):
         mll.likelihood.noise_covar.noise = torch.tensor([max(start.noise, 1.001 * NOISE)], dtype=torch.double)

@@ -22,7 +22,7 @@ from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from designloop.learning.features import Encoder
-from designloop.learning.fit import NOISE, SHORTEST
+from designloop.learning.fit import NOISE, shortest
 from designloop.learning.gp import JITTER, MetricModel
 from designloop.learning.kernels import Array, Kernel
 
@@ -36,7 +36,7 @@ class EncodedKernel(TorchKernel):  # type: ignore[misc]
     def __init__(self, kernel: Kernel, encoder: Encoder) -> None:
         d = len(encoder.levels)
         prior = LogNormalPrior(loc=math.sqrt(2.0) + 0.5 * math.log(d), scale=math.sqrt(3.0))
-        limit = GreaterThan(SHORTEST, transform=None, initial_value=prior.mode)
+        limit = GreaterThan(shortest(d), transform=None, initial_value=prior.mode)
         super().__init__(ard_num_dims=d, lengthscale_prior=prior, lengthscale_constraint=limit)
         self.encoder = encoder
         self.groups = torch.as_tensor(encoder.groups)
@@ -90,12 +90,12 @@ def trainable(unit: Array, z: Array, known: Array, *, encoder: Encoder, kernel: 
         covar_module=covariance(kernel, encoder),
         outcome_transform=None,
     )
-    model.covar_module.register_constraint("raw_lengthscale", _above(SHORTEST))
+    model.covar_module.register_constraint("raw_lengthscale", _above(shortest(unit.shape[1])))
     return model
 
 
 def _above(bound: float) -> GreaterThan:
-    """A limit whose raw parameter is a logarithm: L-BFGS-B then needs half the steps."""
+    """A limit whose raw parameter is a logarithm: L-BFGS-B mostly needs fewer steps."""
     return GreaterThan(bound, transform=torch.exp, inv_transform=torch.log)
 
 
@@ -106,6 +106,7 @@ def botorch_of(models: Sequence[MetricModel]) -> ModelListGP:
 
 def _single(model: MetricModel) -> SingleTaskGP:
     single = trainable(model.unit, model.z, model.noise + JITTER, encoder=model.encoder, kernel=model.kernel)
+    single.covar_module.register_constraint("raw_lengthscale", _above(0.0))
     single.covar_module.lengthscale = torch.as_tensor(model.lengthscales, dtype=torch.double)
     single.mean_module.constant.data.fill_(model.mean)
     return single

@@ -34,6 +34,15 @@ class Margin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """Share of a design's dies that meet one spec, 0 to 1."""
+
+    label: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """One evaluated design; parameters in the user's units, the objective's value in its unit."""
 
@@ -45,6 +54,8 @@ class Measured:
     margins: tuple[Margin, ...]
     on_bounds: Mapping[str, str] = field(default_factory=dict)
     """Parameter to ``lower`` or ``upper``."""
+    specs: tuple[Share, ...] = ()
+    """Under mode yield: which spec the dies fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +79,11 @@ class Answer:
     status: str
     stopped: str
     trials: int
+    failed_trials: int
+    last_failure: str
+    """What the last failed trial died of; empty where none failed, or none said."""
     feasible_trials: int
+    is_constrained: bool
     best: Measured | None
     nearest: Measured | None
     """Where no design meets every constraint: the one that violates them least."""
@@ -96,6 +111,7 @@ def answer(record: RunRecord) -> Answer:
     measured = _measured(record, best)
     reference = _measured(record, baseline)
     campaign = record.campaign
+    failed = [t for t in record.trials if t.status == "failed"]
     return Answer(
         run=record.name,
         metric=record.metric,
@@ -104,6 +120,9 @@ def answer(record: RunRecord) -> Answer:
         status=record.status,
         stopped=str(record.decisions[-1].get("reason") or "") if record.decisions else "",
         trials=len(record.trials),
+        failed_trials=len(failed),
+        last_failure=str((failed[-1].last and failed[-1].last.reason) or "") if failed else "",
+        is_constrained=bool(campaign.get("constraints")),
         feasible_trials=sum(record.is_feasible(t) for t in record.trials),
         best=measured,
         nearest=None if best else _measured(record, nearest(record)),
@@ -134,7 +153,7 @@ def nearest(record: RunRecord) -> TrialRecord | None:
     judged = [
         (violation, t.index, t)
         for t in record.trials
-        if t.in_range and t.metrics and math.isfinite(violation := record.violation(t.metrics))
+        if t.in_range and t.metrics and math.isfinite(violation := record.violation(t))
     ]
     return min(judged)[2] if judged else None
 
@@ -192,7 +211,14 @@ def _measured(record: RunRecord, trial: TrialRecord | None) -> Measured | None:
         feasible=record.is_feasible(trial),
         margins=margins(record, trial),
         on_bounds=on_bounds(record.campaign["parameters"], trial.parameters),
+        specs=shares(record, trial),
     )
+
+
+def shares(record: RunRecord, trial: TrialRecord) -> tuple[Share, ...]:
+    """Share of the trial's dies that meet each spec; empty but under mode yield."""
+    known = [(s["label"], s["metric"], trial.value(s["metric"])) for s in record.campaign.get("specs") or ()]
+    return tuple(Share(label=label, metric=m, value=value) for label, m, value in known if value is not None)
 
 
 def _baseline(record: RunRecord) -> TrialRecord | None:

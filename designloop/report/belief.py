@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from designloop.campaign.strategies import MODEL_FREE
 from designloop.record import RunRecord
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ LEVEL = 0.95
 """Nominal coverage of mean +- 1.96 sd."""
 TREND = 0.3
 """Below this leave-one-out R2 of the objective the model knows little more than the mean."""
+STRONG = 0.6
+"""From this leave-one-out R2 on a model may be believed; between TREND and this it shows a weak trend."""
+FEWEST = 10
+"""Trials that a judgement needs at least; with many parameters two per parameter and two more."""
 RARE = 0.01
 """A shortfall of coverage that honest bands show less often than this speaks against them."""
 
@@ -36,14 +41,16 @@ class Belief:
 
     believed: bool
     verdict: str
-    """One sentence for the user."""
+    """Grounds, as a clause for the user."""
+    summary: str
+    """What they come to, as a clause for the user: ``the model is to be believed``."""
     checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
     """Judge the run's last model on its objective and its constrained metrics."""
     if saved is None:
-        return Belief(believed=False, verdict="no model was fitted")
+        return _without_model(record)
     from designloop.learning.gp import leave_one_out
 
     checks = {
@@ -51,14 +58,34 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
         for metric, loo in leave_one_out(saved).items()
     }
     reason = _against(record, checks)
-    return Belief(believed=reason is None, verdict=reason or _praise(checks[record.metric]), checks=checks)
+    if reason is not None:
+        return Belief(
+            believed=False, verdict=reason, summary="the model is not to be believed", checks=checks
+        )
+    objective = checks[record.metric]
+    if objective.r2 < STRONG:
+        summary, needed = "the model shows only a weak trend", f"; {STRONG:g} is needed to believe it"
+    else:
+        summary, needed = "the model is to be believed", ""
+    return Belief(believed=not needed, verdict=_figures(objective) + needed, summary=summary, checks=checks)
+
+
+def _without_model(record: RunRecord) -> Belief:
+    strategy = str((record.campaign.get("strategy") or {}).get("name") or "the strategy")
+    if any(p.get("model") for p in record.proposals):
+        return Belief(believed=False, verdict="its files are missing", summary="the model cannot be judged")
+    if strategy in MODEL_FREE:
+        verdict = f"{strategy} proposes without one"
+    else:
+        verdict = f"the run ended before {strategy} had the trials for one"
+    return Belief(believed=False, verdict=verdict, summary="no model was fitted")
 
 
 def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
     objective = checks.get(record.metric)
     if objective is None:
         return f"the model does not predict {record.metric}"
-    needed = 2 * len(record.campaign["parameters"]) + 2
+    needed = max(FEWEST, 2 * len(record.campaign["parameters"]) + 2)
     if objective.trials < needed:
         return f"too few data: {objective.trials} trials, {needed} needed for a judgement"
     if not objective.r2 >= TREND:
@@ -77,7 +104,7 @@ def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
     return None
 
 
-def _praise(check: Check) -> str:
+def _figures(check: Check) -> str:
     return (
         f"predicted from the others, {round(100 * check.coverage)} % of {check.trials} trials "
         f"lie in the 95 % band, error {check.nrmse:.2g} of the spread (R2 {check.r2:.2f})"

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from designloop.report.data import Axis, Convergence, Map, Parity, Slice, limits
 from designloop.report.style import BLUE, GREY, INK, KINDS, LINES, RC
@@ -133,7 +133,8 @@ def two_parameter_map(data: Map, *, title: str) -> Figure:
         filled = axes.contourf(data.x, data.y, values, levels=levels, norm=norm, cmap=colours, extend="both")
         ticks = None if norm else MaxNLocator(6).tick_values(levels[0], levels[-1])
         inside = None if ticks is None else ticks[(ticks >= levels[0]) & (ticks <= levels[-1])]
-        bar = figure.colorbar(filled, ax=axes, pad=0.02, ticks=inside)
+        bar = figure.colorbar(filled, ax=axes, pad=0.02, ticks=inside, format=lambda value, _: f"{value:.3g}")
+        bar.ax.yaxis.set_minor_locator(NullLocator())
         bar.set_label(data.objective.unit)
         _constraint_lines(axes, data)
         for kind, (x, y) in data.tried.items():

@@ -14,7 +14,14 @@ WIDTH = 100
 
 def last_screen(answer: Answer) -> str:
     """The answer for a terminal: first whether and what to believe, then the design, then its limits."""
-    said = [*_wrapped(_headline(answer)), *_design(answer), *_margins(answer), "", *_model(answer)]
+    said = [
+        *_wrapped(_headline(answer)),
+        *_design(answer),
+        *_margins(answer),
+        *_specs(answer),
+        "",
+        *_model(answer),
+    ]
     return "\n".join(line.rstrip() for line in said)
 
 
@@ -34,14 +41,25 @@ def _headline(answer: Answer) -> str:
     if answer.best is None:
         return _no_design(answer) + labels
     shown = quantity(answer.best.value, answer.unit)
-    trust = "" if answer.belief.believed else "The model is not to be believed, so the answer is measured. "
+    trust = (
+        "" if answer.belief.believed else f"{_sentence(answer.belief.summary)}, so the answer is measured. "
+    )
     lead = f"{trust}Best measured design"
-    return f"{lead}: trial {answer.best.trial}, {answer.metric} = {shown}{labels}"
+    said = f"{lead}: trial {answer.best.trial}, {answer.metric} = {shown}{labels}"
+    unknown = [m.metric for m in answer.best.margins if m.spare is None]
+    return f"{said}; not measured there: {', '.join(unknown)}" if unknown else said
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
 
 
 def _no_design(answer: Answer) -> str:
+    if answer.trials == answer.failed_trials:
+        return _nothing(answer)
     if answer.nearest is None:
-        return f"No design could be judged: none of {answer.trials} trials gave the constrained metrics."
+        lacking = "the constrained metrics" if answer.is_constrained else answer.metric
+        return f"No design could be judged: none of {answer.trials} trials gave {lacking}{_failures(answer)}."
     worst = [m for m in answer.nearest.margins if m.spare is not None and m.spare < 0]
     if not worst:
         return (
@@ -51,6 +69,22 @@ def _no_design(answer: Answer) -> str:
     said = "; ".join(_against(m) for m in worst)
     relax = " or ".join(f"'{m.label}' beyond {quantity(m.value, m.unit)}" for m in worst)
     return f"No design meets all; nearest: trial {answer.nearest.trial}, {said}; relax {relax}"
+
+
+def _nothing(answer: Answer) -> str:
+    if not answer.trials:
+        return "No design was evaluated."
+    count = "the only trial" if answer.trials == 1 else f"all {answer.trials} trials"
+    last = "" if answer.trials == 1 else "; the last"
+    reason = f"{last}: {answer.last_failure.rstrip('.')}" if answer.last_failure else ""
+    return f"No design was evaluated: {count} failed{reason}."
+
+
+def _failures(answer: Answer) -> str:
+    if not answer.failed_trials:
+        return ""
+    reason = f", the last: {answer.last_failure.rstrip('.')}" if answer.last_failure else ""
+    return f"; {answer.failed_trials} failed{reason}"
 
 
 def _against(margin: Margin) -> str:
@@ -109,9 +143,20 @@ def _margins(answer: Answer) -> list[str]:
     return ["", "Constraints", *_table(rows)]
 
 
+def _specs(answer: Answer) -> list[str]:
+    shown = answer.best or answer.nearest
+    if shown is None or not shown.specs:
+        return []
+    worst_first = sorted(shown.specs, key=lambda s: s.value)
+    return [
+        "",
+        "Share of dies that meet",
+        *_table([[s.label, f"{100 * s.value:.3g} %"] for s in worst_first]),
+    ]
+
+
 def _model(answer: Answer) -> list[str]:
-    word = "is" if answer.belief.believed else "is not"
-    lines = _wrapped(f"The model {word} to be believed: {answer.belief.verdict}.")
+    lines = _wrapped(f"{_sentence(answer.belief.summary)}: {answer.belief.verdict}.")
     if answer.predicted is not None:
         p = answer.predicted
         design = ", ".join(

@@ -15,11 +15,11 @@ from designloop.strategies.base import (
     StrategyExhausted,
     Trial,
 )
-from designloop.strategies.options import DEFAULT, STRATEGIES, check_initial, check_options, default_initial
+from designloop.strategies.options import DEFAULT, STRATEGIES, check_initial, check_options
 
 __all__ = [
     "DEFAULT", "STRATEGIES", "Bound", "Candidate", "History", "Problem", "Proposal", "Strategy",
-    "StrategyExhausted", "Trial", "create", "default_initial",
+    "StrategyExhausted", "Trial", "create",
 ]  # fmt: skip
 
 

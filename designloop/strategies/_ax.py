@@ -43,7 +43,7 @@ Maximizer = Callable[[Any], tuple[Array, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What came out: the design on the unit cube (d,) and its acquisition value."""
+    """What came out: the design on the unit cube (d,), or a batch (q, d), and its acquisition value."""
 
     unit: Array
     value: float
@@ -71,15 +71,15 @@ class ChoosingAcquisition(Acquisition):  # type: ignore[misc]
     """Ax's acquisition whose maximizer is ours: exhaustive, or gradients under nonlinear constraints."""
 
     def optimize(self, n: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """One candidate (1, d), its value and weight."""
+        """The ``n`` candidates (n, d), their common value, and their weights."""
         maximizer: Maximizer = self.options["maximizer"]
         unit, value = maximizer(self.acqf)
-        point = torch.as_tensor(unit, dtype=torch.double).unsqueeze(0)
-        return point, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
+        points = torch.as_tensor(unit, dtype=torch.double).reshape(n, -1)
+        return points, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
 
 
-def choose(standing: Standing, choice: Choice, maximizer: Maximizer) -> Chosen:
-    """Ask Ax for one candidate; ``maximizer`` receives the acquisition function that Ax built."""
+def choose(standing: Standing, choice: Choice, maximizer: Maximizer, *, n: int = 1) -> Chosen:
+    """Ask Ax for ``n`` candidates together; ``maximizer`` receives the acquisition function that Ax built."""
     found: list[Chosen] = []
 
     def remember(function: Any) -> tuple[Array, float]:
@@ -89,7 +89,7 @@ def choose(standing: Standing, choice: Choice, maximizer: Maximizer) -> Chosen:
 
     experiment = _experiment(standing.models, minimize=standing.minimize, limits=standing.limits)
     node = _node(SavedSurrogate(standing.models), choice, remember)
-    GenerationStrategy(nodes=[node], name="designloop").gen(experiment=experiment, n=1)
+    GenerationStrategy(nodes=[node], name="designloop").gen(experiment=experiment, n=n)
     return found[-1]
 
 

@@ -21,15 +21,17 @@ STARTS = 4
 CHUNK = 2048
 
 
-def maximize(acquisition: Acquisition, search: Search, *, anchors: Array, seed: int) -> tuple[Array, float]:
+def maximize(
+    acquisition: Acquisition, search: Search, *, anchors: Array, seed: int, whole: bool = True
+) -> tuple[Array, float]:
     """The best allowed design and its value: ((d,), float).
 
     ``acquisition`` maps (b, 1, d) to (b,); ``anchors`` (k, d) are good known designs to look around.
-    Small finite spaces are searched exhaustively. Otherwise a feasible quasi-random pool is scored, the
-    best points are refined with gradients under the input constraints, snapped, and improved by single
-    grid steps. Raises StrategyExhausted where nothing is left.
+    Small finite spaces are searched exhaustively (where ``whole`` allows it). Otherwise a feasible
+    quasi-random pool is scored, the best points are refined with gradients under the input constraints,
+    snapped, and improved by single grid steps. Raises StrategyExhausted where nothing is left.
     """
-    if search.exhaustive:
+    if whole and search.exhaustive:
         return _best(acquisition, search.everything())
     pool = feasible_pool(search, anchors=anchors, seed=seed)
     values = evaluate(acquisition, pool)
@@ -146,36 +148,36 @@ def _refine(acquisition: Acquisition, search: Search, starts: Array) -> Array:
     """
     if bool(search.fixed.all()):
         return starts
-    ends = _ascend(acquisition, starts, {"maxiter": 50})
+    ends = ascend(acquisition, starts[:, None], {"maxiter": 50})[:, 0]
     for k, i in enumerate(np.flatnonzero(~search.meets(ends))):
-        inside = _within(acquisition, search, starts[i]) if k < 2 else ends[i]
-        ends[i] = _onto(search, starts[i], inside)
+        inside = within(acquisition, search, starts[i : i + 1])[0] if k < 2 else ends[i]
+        ends[i] = onto(search, starts[i], inside)
     return ends
 
 
-def _ascend(acquisition: Acquisition, starts: Array, options: dict[str, Any], **constraints: Any) -> Array:
-    """Ends (k, d) of L-BFGS-B from the starts (k, d), or of SLSQP under constraints."""
+def ascend(acquisition: Acquisition, starts: Array, options: dict[str, Any], **constraints: Any) -> Array:
+    """Ends (k, q, d) of L-BFGS-B from the starts (k, q, d), or of SLSQP under constraints."""
     from botorch.generation import gen_candidates_scipy
 
     ends, _ = gen_candidates_scipy(
-        torch.as_tensor(starts).unsqueeze(1), acquisition, 0.0, 1.0, options=options, **constraints
+        torch.as_tensor(starts), acquisition, 0.0, 1.0, options=options, **constraints
     )
-    return np.asarray(ends.squeeze(1).numpy())
+    return np.asarray(ends.numpy())
 
 
-def _within(acquisition: Acquisition, search: Search, start: Array) -> Array:
-    """The end (d,) of sequential quadratic programming (Kraft 1988) under the input constraints."""
-    space, unit = search.space, torch.as_tensor(start)
-    slopes: Tensor = torch.func.jacrev(space.slack_of_unit)(unit)
-    scale = slopes.abs().amax(-1).clamp_min(1e-12)
+def within(acquisition: Acquisition, search: Search, start: Array) -> Array:
+    """The end (q, d) of sequential quadratic programming (Kraft 1988), each design under the constraints."""
+    space = search.space
+    slopes: Tensor = torch.stack([torch.func.jacrev(space.slack_of_unit)(u) for u in torch.as_tensor(start)])
+    scale = slopes.abs().amax((0, -1)).clamp_min(1e-12)
     rows: Any = [(lambda u, m=m: space.slack_of_unit(u)[m] / scale[m], True) for m in range(len(scale))]
-    ends = _ascend(
+    ends = ascend(
         acquisition, start[None], {"maxiter": 25, "ftol": 1e-7}, nonlinear_inequality_constraints=rows
     )
     return np.asarray(ends[0])
 
 
-def _onto(search: Search, start: Array, end: Array) -> Array:
+def onto(search: Search, start: Array, end: Array) -> Array:
     """The last point (d,) on the way from a feasible start to ``end`` that meets the constraints."""
     if not np.isfinite(end).all():
         return start

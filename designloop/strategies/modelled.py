@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,8 +17,11 @@ from designloop.strategies.search import Array, Search, placeable
 
 if TYPE_CHECKING:
     from designloop.learning.gp import MetricModel
+    from designloop.strategies._ax import Chosen
     from designloop.strategies.limits import Standing
     from designloop.strategies.training import Trained
+
+    Pick = tuple[Standing, Chosen]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,9 @@ class ModelStrategy:
 
     Several candidates of one proposal, and trials still pending, are handled by the Kriging believer:
     each is taken to give its predicted mean (in a copy that is thrown away), hyper-parameters frozen.
+    With ``believer: joint`` the believer's batch is the start, and all its designs are then moved together
+    to raise the batch's acquisition function; pending trials stay believed, and so do designs of the
+    initial design in the same proposal. Every design then records the value of the batch.
     Source: Ginsbourger, Le Riche, Carraro 2010, "Kriging is well-suited to parallelize optimization".
     """
 
@@ -62,7 +69,7 @@ class ModelStrategy:
             trained = train(self.problem, history, kernel=cast(Any, self.options["kernel"]))
             fitted = time.process_time()
             pending = [t.parameters for t in history.trials if t.status == "pending"]
-            chosen = self._believe(trained, search, pending, found, number, n - len(found))
+            chosen = self._choose(trained, search, pending, found, number, n - len(found))
             ended = time.process_time()
         return Proposal(
             candidates=(*found, *chosen),
@@ -79,7 +86,7 @@ class ModelStrategy:
         found = found + propose_designs(filler, search, position=position, count=n - len(found))
         return Proposal(candidates=tuple(found))
 
-    def _believe(
+    def _choose(
         self,
         trained: Trained,
         search: Search,
@@ -89,41 +96,65 @@ class ModelStrategy:
         count: int,
     ) -> list[Candidate]:
         """``count`` candidates beside those ``pending`` and ``found``; fewer at a finite space's end."""
-        from designloop.strategies.limits import standing_of
         from designloop.strategies.reasons import candidate_of
 
         assumed = [*pending, *(c.parameters for c in found)]
         models = list(trained.models)
         for design in assumed:
             models = _believing(models, np.asarray(self.problem.space.to_unit([design]), dtype=float))
-        candidates: list[Candidate] = []
-        for k in range(count):
-            seed = seed_of(self.problem.seed, "acquire", number + len(assumed) + k)
-            standing = standing_of(self.problem, models)
-            try:
-                chosen = self._choose(standing, search, seed)
-            except StrategyExhausted:
-                if candidates or found:
-                    break
-                raise
-            candidates.append(
-                candidate_of(
-                    self.name, self.problem, trained.models, standing=standing,
-                    kappa=cast(Any, self.options.get("kappa")), chosen=chosen, search=search,
-                )
-            )  # fmt: skip
-            search = search.with_tried(chosen.unit)
-            models = _believing(models, chosen.unit[None])
-        return candidates
+        number += len(assumed)
+        picks = self._one_by_one(models, search, number=number, count=count, may_be_none=bool(found))
+        joint = self.options["believer"] == "joint" and len(picks) > 1
+        if joint:
+            picks = self._together(picks, search, number)
+        return [
+            candidate_of(
+                self.name, self.problem, trained.models, standing=standing,
+                kappa=cast(Any, self.options.get("kappa")), chosen=chosen, search=search,
+                together=len(picks) if joint else 1,
+            )
+            for standing, chosen in picks
+        ]  # fmt: skip
 
-    def _choose(self, standing: Standing, search: Search, seed: int) -> Any:
+    def _one_by_one(
+        self, models: list[MetricModel], search: Search, *, number: int, count: int, may_be_none: bool
+    ) -> list[Pick]:
+        """Kriging believer: each choice with the standing it was made in, which believes those before it."""
         from designloop.strategies.acquisition import choice_of
+        from designloop.strategies.limits import standing_of
         from designloop.strategies.maximize import maximize
         from designloop.strategies.quiet import load_ax
 
-        choice = choice_of(self.name, standing, self.options, seed=seed)
-        anchors = standing.anchors()
-        return load_ax().choose(standing, choice, lambda f: maximize(f, search, anchors=anchors, seed=seed))
+        picks: list[Pick] = []
+        for k in range(count):
+            seed = seed_of(self.problem.seed, "acquire", number + k)
+            standing = standing_of(self.problem, models)
+            choice, anchors = choice_of(self.name, standing, self.options, seed=seed), standing.anchors()
+            search_all = partial(maximize, search=search, anchors=anchors, seed=seed)
+            try:
+                chosen = load_ax().choose(standing, choice, search_all)
+            except StrategyExhausted:
+                if picks or may_be_none:
+                    break
+                raise
+            picks.append((standing, chosen))
+            search = search.with_tried(chosen.unit)
+            models = _believing(models, chosen.unit[None])
+        return picks
+
+    def _together(self, picks: list[Pick], search: Search, number: int) -> list[Pick]:
+        """The picks improved as one batch, in the standing before any of them."""
+        from designloop.strategies.batch_acquisition import batch_choice_of
+        from designloop.strategies.batch_maximize import maximize_batch
+        from designloop.strategies.quiet import load_ax
+
+        standing = picks[0][0]
+        seed = seed_of(self.problem.seed, "joint", number)
+        choice = batch_choice_of(self.name, standing, self.options, seed=seed)
+        start = np.stack([c.unit for _, c in picks])
+        improve = partial(maximize_batch, search=search, batch=start, seed=seed)
+        batch = load_ax().choose(standing, choice, improve, n=len(picks))
+        return [(standing, replace(batch, unit=unit)) for unit in batch.unit]
 
 
 def _believing(models: list[MetricModel], unit: Array) -> list[MetricModel]:

@@ -30,7 +30,7 @@ def contained(seed: int) -> Iterator[None]:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Ax draws from the legacy generator
         torch.manual_seed(seed)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True):  # a filter alone does not hold: BoTorch sets its own
             warnings.simplefilter("ignore")
             yield
     finally:

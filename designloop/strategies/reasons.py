@@ -31,8 +31,12 @@ def candidate_of(
     kappa: float | None,
     chosen: Any,
     search: Search,
+    together: int = 1,
 ) -> Candidate:
-    """The chosen unit point as a design, with the prediction of the models before any believing."""
+    """The chosen unit point as a design, with the prediction of the models before any believing.
+
+    ``together``: how many designs share the acquisition value, as a joint batch.
+    """
     unit = np.asarray(chosen.unit)[None]
     (design,) = search.designs(unit)
     predictions = {m.metric: m.transform.to_metric(*m.posterior(unit)) for m in models if not m.internal}
@@ -44,7 +48,7 @@ def candidate_of(
         "exploration_share": exploration_share(name, standing, unit, kappa=kappa),
         "nearest_trial": _nearest(models[0], unit[0]),
     }
-    reason["text"] = _sentence(name, problem, reason, standing)
+    reason["text"] = _sentence(name, problem, reason, standing, together)
     return Candidate(parameters=design, reason=reason)
 
 
@@ -70,14 +74,15 @@ def _nearest(model: MetricModel, unit: Any) -> int:
     return int(model.trials[int(gap.argmin())])
 
 
-def _sentence(name: str, problem: Problem, reason: dict[str, Any], standing: Standing) -> str:
+def _sentence(name: str, problem: Problem, reason: dict[str, Any], standing: Standing, together: int) -> str:
     mean, sd = reason["prediction"][problem.metric]
     constrained = bool(problem.bounds) or any(m.internal for m in standing.models)
     odds = f", feasible with probability {reason['probability_of_feasibility']:.2g}" if constrained else ""
+    lead = f"with the highest {TITLES[name]}" if together > 1 else f"Highest {TITLES[name]}"
     if not standing.feasible.any():
         lead = "Most likely to meet the constraints, as no design with data does yet"
-    else:
-        lead = f"Highest {TITLES[name]}"
+    if together > 1:
+        lead = f"One of a joint batch of {together} designs {lead[0].lower()}{lead[1:]}"
     share = reason["exploration_share"]
     return (
         f"{lead}: predicted {problem.metric} {mean:.4g} +- {sd:.2g}{odds}; "

@@ -148,7 +148,7 @@ class Mirror:
         from designloop.tracking import finish, models
 
         fits = models.fits(record, ended=record.status != "running")
-        template = self._template if isinstance(self._template, models.Template) else models.Template(record)
+        template = self._template if isinstance(self._template, models.Template) else models.Template()
         self._template = template
         for fit in fits:
             model = self._models.get(fit.path)
@@ -158,7 +158,7 @@ class Mirror:
                 model = models.create(client, self._experiment, record, fit, parent=parent)
                 self._models[fit.path] = model
                 self._count["created"] += 1
-            models.complete(client, template, fit, model, parent)
+            models.complete(client, record, template=template, fit=fit, model=model, run=parent)
             self._models[fit.path] = client.get_logged_model(model.model_id)
             self._linked.add(model.model_id)
         if record.status == "finished" and fits and self._finished != fits[-1].path:

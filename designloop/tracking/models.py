@@ -81,23 +81,17 @@ def fits(record: RunRecord, *, ended: bool) -> list[Fit]:
 class Template:
     """A model folder saved once by MLflow; each fit's numbers are put into a copy of it."""
 
-    def __init__(self, record: RunRecord) -> None:
-        self._record = record
+    def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._metrics: tuple[str, ...] = ()
 
-    @property
-    def directory(self) -> Path:
-        """The run's directory."""
-        return self._record.directory
-
-    def fill(self, fit: Fit, model: LoggedModel, folder: Path) -> Path:
+    def fill(self, record: RunRecord, fit: Fit, model: LoggedModel, folder: Path) -> Path:
         """A complete model folder for ``fit`` inside ``folder``."""
         from mlflow.models import Model
 
-        source = self._record.directory / fit.path
+        source = record.directory / fit.path
         target = folder / "filled"
-        shutil.copytree(self._saved(source), target)
+        shutil.copytree(self._saved(record, source), target)
         shutil.copytree(source, target / "artifacts" / "model", dirs_exist_ok=True)
         described = Model.load(target)
         described.model_id, described.run_id = model.model_id, model.source_run_id
@@ -110,11 +104,11 @@ class Template:
         described.save(target / "MLmodel")
         return target
 
-    def _saved(self, source: Path) -> Path:
+    def _saved(self, record: RunRecord, source: Path) -> Path:
         metrics = modelled_metrics(source)
         if self._folder is None or metrics != self._metrics:
             self._folder, self._metrics = tempfile.TemporaryDirectory(prefix="designloop-"), metrics
-            _save(self._record, source, metrics, Path(self._folder.name, "model"))
+            _save(record, source, metrics, Path(self._folder.name, "model"))
         return Path(self._folder.name, "model")
 
 
@@ -233,15 +227,18 @@ def _flat(values: Any, prefix: str = "fit") -> list[tuple[str, Any]]:
     return [(prefix, values if isinstance(values, str | int | float) else str(values))]
 
 
-def complete(client: MlflowClient, template: Template, fit: Fit, model: LoggedModel, run: str) -> None:
+def complete(
+    client: MlflowClient, record: RunRecord, *, template: Template, fit: Fit, model: LoggedModel, run: str
+) -> None:
     """Upload the model's folder, say that it is ready, and link it to the parent run at its step."""
     from mlflow.entities import LoggedModelOutput
 
     if str(model.status) != "READY":
         if not model.metrics:
-            client.log_batch(run, metrics=_quality(template.directory / fit.path, fit, model))
+            client.log_batch(run, metrics=_quality(record.directory / fit.path, fit, model))
         with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
-            client.log_model_artifacts(model.model_id, str(template.fill(fit, model, Path(folder))))
+            filled = template.fill(record, fit, model, Path(folder))
+            client.log_model_artifacts(model.model_id, str(filled))
         client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run, [LoggedModelOutput(model.model_id, fit.step)])
 

@@ -26,6 +26,8 @@ LENGTH = "{range: 200 .. 800 um, step: 1 um}"
 OBJECTIVE = "[{minimize: noise_equivalent_field, mode: worst_corner, corners: 3 sigma}]"
 CONSTRAINTS = "[beam_length / beam_width <= 180, 20 kHz <= resonance_frequency <= 80 kHz]"
 STRATEGY = "{name: gp_ucb, kappa: 1.96, initial: {sobol: 8}}"
+STORE = '"sqlite:///mlflow/mlflow.db"'
+BAND = "20 kHz <= resonance_frequency <= 80 kHz"
 BASELINE = "{beam_length: 720 um, beam_width: 4.5 um, gap: 2 um, current: 1 mA}"
 
 CASES = [
@@ -37,7 +39,7 @@ CASES = [
     Broken("unit case kHz", "20 kHz <=", "20 khz <=", "khz", ("khz", "kHz")),
     Broken("unit case MPa", "0 MPa", "0 Mpa", "Mpa", ("Mpa", "MPa")),
     Broken("wrong dimension of fixed", "thickness: 20 um", "thickness: 20 kg", "20 kg", ("kg", "um")),
-    Broken("wrong dimension of range", "1.5 .. 4 um", "1.5 .. 4 V", "4 V", ("V", "um")),
+    Broken("wrong dimension of range", "1.5 .. 4 um", "1.5 .. 4 V", "4 V", ("V", "um", "Write it in um, or a unit of the same kind.")),
     Broken("wrong dimension of process", "[0 MPa, 3 MPa]", "[0 um, 3 um]", "0 um, 3", ("um", "MPa")),
     Broken("wrong dimension of step", "step: 1 um", "step: 1 mA", "step: 1 mA", ("mA", "um")),
     Broken("unknown unit", "thickness: 20 um", "thickness: 20 microns", "microns", ("microns",)),
@@ -64,6 +66,7 @@ CASES = [
     Broken("open bracket", OBJECTIVE, OBJECTIVE[:-1], OBJECTIVE[:-1], ("bracket",)),
     Broken("open brace", BASELINE, BASELINE[:-1], BASELINE[:-1], ("brace",)),
     Broken("open quote", "seed: 7", "seed: '7", "seed: '7", ("quotation mark",)),
+    Broken("no colon", "seed: 7", "seed 7", "seed 7", ("without a colon", "Write key: value.")),
     Broken("second colon", "name: magnetometer", "name: a: b", "name: a: b", ("second colon", "quotes")),
     Broken("bad indentation", "  gap: 1.5", "   gap: 1.5", "   gap", ("indentation",)),
     Broken("two documents", "seed: 7", "---\nseed: 7", "---", ("second document",)),
@@ -85,6 +88,11 @@ CASES = [
     Broken("list for a mapping", "{thickness: 20 um, pressure: 1 mbar}", "[20 um]", "[20 um]", ("fixed", "mapping")),
     Broken("empty objectives", OBJECTIVE, "[]", "objectives: []", ("objective",)),
     Broken("tracking is a word", '{uri: "sqlite:///mlflow/mlflow.db"}', "yes", "yes", ("tracking: off",)),
+    Broken("tracking by ftp", STORE, '"ftp://x"', "ftp://x", ("ftp://x names no store", "sqlite:///", "http://server:5000")),
+    Broken("tracking in a plain folder", STORE, "./mlruns", "./mlruns", ("./mlruns names no store", "plain folders")),
+    Broken("tracking by a file address", STORE, '"file:mlruns"', "file:", ("names no store",)),
+    Broken("tracking with a password", STORE, '"mongodb://me:secret@h/x"', "mongodb", ("mongodb://***@h/x names no store",)),
+    Broken("tracking at half an address", STORE, '"http://[x"', "http://[x", ("names no store",)),
     # of a later version
     Broken("goal", "seed: 7", "seed: 7\ngoal: {learn: x}", "goal", ("not in this version: goal",)),
     Broken("pipeline", "oracle: magnetometer", "oracle: {pipeline: {a: b}}", "pipeline",
@@ -160,7 +168,23 @@ CASES = [
            ("compares nothing",)),
     Broken("implicit product", "beam_length / beam_width <= 180", "2 beam_width <= 9 um", "2 beam_width", ("*",)),
     Broken("outcome equal to a number", "20 kHz <= resonance_frequency <= 80 kHz", "resonance_frequency == 30 kHz",
-           "==", ("both sides",)),
+           "==", ("both sides: 28.5 kHz <= resonance_frequency <= 31.5 kHz",)),
+    Broken("outcome equal to a bare number", BAND, "2 == drive_power", "2 ==", ("1.9 <= drive_power <= 2.1",)),
+    Broken("outcome equal to another", BAND, "buckling_margin == pull_in_margin", "==",
+           ("LOWEST <= buckling_margin - pull_in_margin <= HIGHEST",)),
+    Broken("outcome unequal to a number", BAND, "drive_power != 2 mW", "!=", ("every measured number", "Leave it out")),
+    Broken("band the wrong way round", BAND, "80 kHz <= resonance_frequency <= 20 kHz", "80 kHz <=",
+           ("asks resonance_frequency to be at least 80 kHz and at most 20 kHz", "Swap the two, or widen")),
+    Broken("bounds that exclude each other", BAND, "20 >= resonance_frequency, resonance_frequency >= 21000 Hz", "21000",
+           ("at least 21000 Hz and at most 20 kHz", "with 20 >= resonance_frequency")),
+    Broken("specs that exclude each other", "seed: 7", "seed: 7\nspecs: [drive_power >= 2 mW, drive_power <= 1 mW]",
+           "specs", ("asks drive_power to be at least 2 mW and at most 1 mW",)),
+    Broken("joined by and", BAND, "drive_power <= 0.2 mW and gap > 1", "and gap",
+           ("'and' cannot join", "two constraints in the list: [drive_power <= 0.2 mW, gap > 1]")),
+    Broken("joined by and behind a bare number", BAND, "gap > 1 and gap < 2", "and gap", ("[gap > 1, gap < 2]",)),
+    Broken("joined by &", BAND, "gap > 1 um & gap < 2 um", "&", ("'&' cannot join", "two constraints")),
+    Broken("joined by &&", BAND, "gap > 1 um && gap < 2 um", "&&", ("'&&' cannot join", "two constraints")),
+    Broken("joined by or", BAND, "gap > 1 um or gap < 2 um", "or gap", ("'or' cannot join", "no 'or'", "two constraints")),
     Broken("mapping as constraint", CONSTRAINTS, "[{a: b}]", "[{a: b}]", ("no comparison",)),
     Broken("text for a list", CONSTRAINTS, "gap <= 3 um", "gap <= 3", ("not a list", "[gap <= 3 um]")),
     Broken("nothing is feasible", "beam_length / beam_width <= 180", "beam_length <= 100 um", "constraints: [",
@@ -182,6 +206,7 @@ CASES = [
     Broken("share without a unit", "less_than: 1 %", "less_than: 1", "less_than: 1", ("less_than", "1 %")),
     Broken("time without a unit", "trials: 60", "trials: 60, wall_time: 12", "wall_time", ("12 h",)),
     Broken("unknown oracle file", "seed: 7", "seed: 7\nexisting_trials: none.csv", "none.csv", ("no file",)),
+    Broken("folder for a table", "seed: 7", "seed: 7\nexisting_trials: {file: ./}", "./}", ("this is a folder. Name a file.",)),
 ]  # fmt: skip
 
 
@@ -197,6 +222,49 @@ def test_a_broken_file_is_refused_at_its_line(case: Broken):
     assert all(word in said[line] for word in case.words), said
     assert not any("\n" in sentence for sentence in said.values())
     assert len(said) <= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  over_etch: {", "  gap: {"),
+        ("thickness: 20 um", "thickness: 20 um, gap: 99 um"),
+        (STORE, '"ftp://x"'),
+        (BAND, "80 kHz <= resonance_frequency <= 20 kHz"),
+    ],
+    ids=["process and parameters", "fixed and parameters", "tracking", "reversed band"],
+)
+def test_one_mistake_is_one_error(old, new):
+    with pytest.raises(CampaignError, match=r":\d+:\d+: ") as caught:
+        loads(FILE.replace(old, new, 1), declaration=DECLARATION)
+    assert len(caught.value.errors) == 1
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:////tmp/a.db", "https://host/mlflow", "postgresql+psycopg2://me@h/db"]
+)
+def test_a_store_that_tracking_can_open_is_accepted(uri):
+    from designloop.tracking.store import check
+
+    campaign = loads(FILE.replace(STORE, f'"{uri}"'), declaration=DECLARATION)
+    assert campaign.tracking_uri == check(uri)
+
+
+@pytest.mark.parametrize("uri", ["ftp://x", "./mlruns", "file:mlruns", "mongodb://h/x", "databricks"])
+def test_a_store_that_tracking_refuses_is_refused_when_read(uri):
+    from designloop.errors import TrackingError
+    from designloop.tracking.store import check
+
+    with pytest.raises(TrackingError, match="names no store that MLflow keeps well"):
+        check(uri)
+    with pytest.raises(CampaignError, match="names no store that MLflow keeps well"):
+        loads(FILE.replace(STORE, f'"{uri}"'), declaration=DECLARATION)
+
+
+def test_a_band_of_no_width_is_left_to_the_user():
+    text = FILE.replace(BAND, "80 kHz <= resonance_frequency <= 80 kHz")
+    bounds = loads(text, declaration=DECLARATION).constraints
+    assert [c.bound for c in bounds if not c.is_margin] == [80, 80]
 
 
 def test_the_table_is_long_enough():

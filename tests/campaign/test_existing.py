@@ -103,6 +103,19 @@ def test_numbers_of_a_table_arrive_equal(length, frequency, mark):
     assert (row.parameters["length"], row.metrics["f"]) == (length, frequency)
 
 
+def test_a_remedy_that_rows_share_is_said_once(tmp_path):
+    rows = "".join(f"500;3;7;double;2{i},5\n" for i in range(5))
+    with pytest.raises(CampaignError, match=r"row 2, .*row 3, .*row 4, .* And 2 more rows\.") as caught:
+        campaign(tmp_path, f"length;width;fold;anchor;f\n{rows}")
+    assert str(caught.value).count('Write decimal: ","') == 1
+
+
+def test_remedies_that_differ_stay_with_their_rows(tmp_path):
+    text = "length;width;fold;anchor;f\n500;3;7;double;2,5\n500;3;7;double;n/a\n"
+    with pytest.raises(CampaignError, match=r"row 2, .*Write decimal: \",\"\. row 3, .*Mend the cell\."):
+        campaign(tmp_path, text)
+
+
 def test_the_preview_shows_units_failures_and_rows_out_of_range(tmp_path):
     text = validate_report(campaign(tmp_path, GERMAN, OLD_SWEEP, "old data/DOE 2025 (final).csv"))
     assert "3 rows: 1 failed, 1 out of range" in text

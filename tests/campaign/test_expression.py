@@ -255,7 +255,7 @@ def test_values_outside_a_function_are_not_numbers_and_warn_of_nothing(recwarn):
         ("gap +", 5, "ends where a name or number should follow"),
         ("", 0, "ends where"),
         ("gap * * h", 6, "stands where a name or number should follow"),
-        ("gap & h", 4, "cannot stand in an expression"),
+        ("gap & h", 4, "cannot join comparisons"),
         ("gap × h", 4, r"Write '\*'"),
         ("'single' + 1", 0, "quoted words"),
         ("gap <= 3 um", 4, "a comparison cannot stand here"),

@@ -82,7 +82,8 @@ EXISTING = st.one_of(NAMES, merged(st.fixed_dictionaries({"file": NAMES}), optio
 NO_IMPROVEMENT = merged(st.fixed_dictionaries({"trials": COUNTS}), optional(less_than=MEASURES))
 STOPS = optional(trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES)
 NORMALS = st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)})
-TRACKINGS = optional(uri=NAMES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
+STORES = st.builds("{}{}".format, st.sampled_from(["sqlite:///", "https://", "mysql+pymysql://"]), NAMES)
+TRACKINGS = optional(uri=STORES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
 EXECUTIONS = optional(workers=COUNTS, failure_limit=COUNTS)
 ORACLES = st.one_of(
     NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(options=st.dictionaries(NAMES, PLAIN)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from campaign_example import DECLARATION, FILE
 
-from designloop.campaign import load, loads, template, validate_report
+from designloop.campaign import load, loads, starting_text, template, validate_report
 from designloop.campaign.places import absolute_uri, home, runs_folder
 from designloop.oracle import Declaration, Input, Output
 
@@ -99,6 +99,45 @@ def test_the_template_names_every_input_and_output():
     assert loads(text, declaration=DECLARATION).space.names == (
         "beam_length", "beam_width", "thickness", "gap", "current",
     )  # fmt: skip
+
+
+PLUGIN = """
+from typing import Annotated
+from designloop.oracle import Input, Output
+
+def mix(x: Annotated[float, Input(lower=1, upper=9, unit="um")]) -> Annotated[float, Output("y")]:
+    "Mix."
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("oracle", "output", "written"),
+    [
+        ("./mix.py:mix", None, "./mix.py:mix"),
+        ("./mix.py:mix", "mm.yaml", "./mix.py:mix"),
+        ("mix.py:mix", "sub/mm.yaml", "../mix.py:mix"),
+        ("./sub/mix.py:mix", "sub/mm.yaml", "./mix.py:mix"),
+    ],
+)
+def test_a_first_file_names_a_file_oracle_so_that_it_loads(tmp_path, oracle, output, written):
+    (tmp_path / "sub").mkdir()
+    for folder in (tmp_path, tmp_path / "sub"):
+        (folder / "mix.py").write_text(PLUGIN)
+    text = starting_text(oracle, folder=tmp_path, output=Path(output) if output else None)
+    campaign = loads(text, folder=(tmp_path / (output or "mm.yaml")).parent)
+    assert campaign.oracle_name == written
+
+
+def test_an_absolute_path_stays_in_a_first_file(tmp_path):
+    (tmp_path / "mix.py").write_text(PLUGIN)
+    text = starting_text(f"{tmp_path}/mix.py:mix", folder=Path("/"), output=tmp_path / "sub" / "mm.yaml")
+    assert loads(text).oracle_name == f"{tmp_path}/mix.py:mix"
+
+
+def test_a_first_file_for_an_oracle_with_a_shipped_campaign_is_that_campaign(tmp_path):
+    assert starting_text("magnetometer", folder=tmp_path) == SHIPPED.read_text(encoding="utf-8")
+    assert starting_text("branin", folder=tmp_path).startswith("# Which question")
 
 
 def test_a_template_loads_for_odd_declarations():

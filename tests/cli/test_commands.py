@@ -187,6 +187,55 @@ def test_a_new_oracle_keeps_the_contract(place: Path) -> None:
     assert "keeps its contract" in good("oracle", "check", "./mine.py:mine")
 
 
+def test_an_oracle_that_leaves_fails_its_check(place: Path) -> None:
+    (place / "leaving.py").write_text(ORACLE.replace("    slow =", "    raise SystemExit(0)\n    slow ="))
+    result = call("oracle", "check", "./leaving.py:simulate")
+    assert result.exit_code == 1
+    assert "called sys.exit(0)" in result.output
+    assert "the other checks wait" in result.output
+
+
+def test_the_latest_run_answers_why(ran: Path) -> None:
+    assert good("why", "0") == good("why", ran.name, "0")
+    assert "takes a run" in call("why", "zero").output
+
+
+def test_sync_without_a_store_gets_a_sentence(ran: Path) -> None:
+    result = call("sync")
+    assert result.exit_code == 2
+    assert "tracking: off" in result.output
+
+
+def test_a_reader_that_leaves_does_not_stop_a_run(ran: Path) -> None:
+    from designloop.cli.screen import PlainWatch
+    from designloop.record import read
+
+    said = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        raise BrokenPipeError
+
+    watch = PlainWatch(say)
+    run = read(ran)
+    for trial in range(2):
+        watch.recorded({"kind": "outcome", "trial": trial}, run)
+    watch.close()
+    assert len(said) == 1
+
+
+def test_a_run_whose_figures_cannot_be_written_still_answers(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("designloop.report.draw", refuse)
+    said = good("run", "c.yaml")
+    assert "Best measured design" in said
+    assert "The figures are not there" in said
+
+
 def test_a_broken_oracle_fails_its_check(place: Path) -> None:
     (place / "broken").touch()
     result = call("oracle", "check", "./simulate.py:simulate")
@@ -205,7 +254,8 @@ def test_a_second_writer_is_told_so(ran: Path) -> None:
     assert "another process is writing this run" in result.output
 
 
-def test_ctrl_c_says_how_to_go_on_and_resume_does(place: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminate"])
+def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: signal.Signals) -> None:
     slow = place / "slow"
     slow.touch()
     script = Path(sys.executable).with_name("designloop")
@@ -218,7 +268,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_does(place: Path) -> None:
     running = good("status")
     assert "running" in running
     assert "trial 1 runs since" in running
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "designloop resume hohe-x-" in error

@@ -12,9 +12,10 @@ import pytest
 from designloop.campaign import loads
 from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle
-from designloop.compose.dies import corners, sampled
+from designloop.compose.dies import corners, sampled, spec_metrics
 from designloop.errors import OracleError
 from designloop.oracle import Context, Declaration, Infeasible, Input, Observation, Output, Result, Value
+from designloop.revision import campaign_record
 
 DECLARATION = Declaration(
     name="line",
@@ -144,6 +145,44 @@ def test_a_certain_yield_still_has_an_error() -> None:
     share = answer(YIELD, x=0.0)["yield"]
     assert share.value == pytest.approx(1.0, abs=1e-3)
     assert (share.sem or 0) > 1e-4
+
+
+def test_each_spec_has_its_own_share_of_the_same_dies() -> None:
+    text = YIELD.replace("[y <= 5 um]", "[4 um <= y <= 5 um]")
+    metrics = answer(text)
+    assert {n for n in metrics if n.startswith("yield.")} == set(spec_metrics(campaign(text)))
+    below, above = metrics["yield.y_le_5_um"], metrics["yield.4_um_le_y"]
+    assert below.value == pytest.approx(0.5 * (1 + math.erf(1 / math.sqrt(2))), abs=4 * (below.sem or 0))
+    assert above.value == pytest.approx(0.5, abs=4 * (above.sem or 0))
+    assert metrics["yield"].value == pytest.approx(below.value + above.value - 1)  # no die fails both
+    assert metrics["yield.room"].value == metrics["yield.working_dies"].value == 1.0
+
+
+def test_broken_dies_are_charged_to_the_spec_that_they_report() -> None:
+    metrics = answer(YIELD.replace("-40 MPa", "5 MPa"), x=0.0)
+    assert metrics["yield.working_dies"].value == metrics["yield.room"].value == metrics["yield"].value
+    assert metrics["yield"].value == pytest.approx(0.5, abs=0.05)
+
+
+def test_without_yield_no_spec_has_a_share() -> None:
+    assert not [n for n in answer(WORST) if n.startswith("yield")]
+    assert spec_metrics(campaign(WORST)) == {}
+
+
+def test_specs_with_one_slug_keep_names_of_their_own_and_stay_short() -> None:
+    long = "(" + " + ".join(["y"] * 20) + ")"
+    text = YIELD.replace("[y <= 5 um]", f"[y <= 5 um, 'y <=  5 um', '{long} <= 99 um', '{long} <= 98 um']")
+    names = list(spec_metrics(campaign(text)))
+    assert names[:2] == ["yield.y_le_5_um", "yield.y_le_5_um_2"]
+    assert len(set(names)) == len(names) == 6
+    assert max(map(len, names)) <= 48
+    assert set(names) < set(answer(text))
+
+
+def test_the_journal_knows_the_label_and_unit_of_every_share() -> None:
+    content = campaign_record(campaign(YIELD), number=1)
+    assert {"metric": "yield.y_le_5_um", "label": "y <= 5 um"} in content["specs"]
+    assert content["metrics"]["yield.y_le_5_um"] == ""
 
 
 def test_dies_of_different_trials_are_different_draws() -> None:

@@ -185,6 +185,7 @@ def test_a_revision_with_more_trials_goes_on_from_the_old_ones(folder: Path) -> 
             "objectives=[minimize: weight]", "the objective from 'height' to 'weight'", id="objective"
         ),
         pytest.param("seed=5", "the seed from 4 to 5", id="seed"),
+        pytest.param("name=other", "the name from '.+' to 'other'.*or start a new run", id="name"),
         pytest.param("parameters={x: 0 .. 10 um, n: 1 .. 4}", "adds, removes or changes.*n", id="parameter"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_model_that_predicts_its_own_trials_is_believed(record: RunRecord) -> 
 def test_few_trials_are_no_ground_for_belief(tmp_path: Path) -> None:
     verdict = judge(*_with_model(read(Factory(tmp_path, uri=None).run(7).close())))
     assert not verdict.believed
-    assert verdict.verdict == "too few data: 4 trials, 8 needed for a judgement"
+    assert verdict.verdict == "too few data: 4 trials, 10 needed for a judgement"
 
 
 def test_noise_yields_no_trend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,8 +79,67 @@ def _with_model(record: RunRecord) -> tuple[RunRecord, object]:
 
 def test_without_a_model_there_is_nothing_to_believe(tmp_path: Path) -> None:
     record = read(Factory(tmp_path, uri=None, fits=False).run(6).finish().close())
-    assert "The model is not to be believed, so the answer is measured." in last_screen(answer(record))
-    assert answer(record).belief.verdict == "no model was fitted"
+    text = last_screen(answer(record))
+    assert "No model was fitted, so the answer is measured." in text
+    assert "No model was fitted: the run ended before gp_ucb had the trials for one." in text
+
+
+def test_a_strategy_without_a_model_is_not_blamed_for_it(tmp_path: Path) -> None:
+    sobol = {"name": "sobol", "options": {}, "initial": {}}
+    record = read(Factory(tmp_path, uri=None, fits=False, strategy=sobol).run(6).finish().close())
+    text = last_screen(answer(record))
+    assert "No model was fitted: sobol proposes without one." in text
+    assert "believed" not in text
+
+
+@pytest.mark.parametrize(
+    ("r2", "start", "believed"),
+    [
+        (0.29, "The model is not to be believed: no trend found", False),
+        (0.44, "The model shows only a weak trend: predicted from the others", False),
+        (0.6, "The model is to be believed: predicted from the others", True),
+    ],
+)
+def test_a_model_is_believed_by_its_r2(
+    r2: float, start: str, believed: bool, record: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    loo = SimpleNamespace(trials=range(12), coverage=1.0, r2=r2, nrmse=0.1)
+    monkeypatch.setattr("designloop.learning.gp.leave_one_out", lambda _: {METRIC: loo})
+    found = answer(record)
+    assert found.belief.believed is believed
+    assert (found.predicted is not None) is believed
+    assert start in " ".join(last_screen(found).split())
+    assert ("0.6 is needed to believe it" in found.belief.verdict) is (r2 == 0.44)
+
+
+def test_the_answer_names_the_margins_that_an_existing_trial_lacks(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False)
+    metrics = {METRIC: {"value": 3.0}, "resonance_frequency.max": {"value": 40.0}}
+    row = {"trial": 0, "parameters": BASELINE, "metrics": metrics, "status": "completed",
+           "source": "lab.csv row 2", "in_range": True}  # fmt: skip
+    factory.append("import", trials=[row])
+    text = " ".join(last_screen(answer(read(factory.close()))).split())
+    assert "Best measured design: trial 0" in text
+    assert "(calibrated); not measured there: buckling_margin" in text
+
+
+SPECS = [{"metric": "yield.f_le_80_kHz", "label": "f <= 80 kHz"}, {"metric": "yield.room", "label": "room"},
+         {"metric": "yield.unknown", "label": "unknown"}]  # fmt: skip
+
+
+def test_the_screen_shows_which_spec_the_dies_fail_worst_first(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False, specs=SPECS, constraints=[])
+    factory.begin(factory.propose(BASELINE))
+    metrics = {METRIC: {"value": 3.0}, "yield.f_le_80_kHz": {"value": 0.75}, "yield.room": {"value": 0.5}}
+    factory.append("outcome", trial=0, attempt=1, status="completed", metrics=metrics, reason=None,
+                   seconds=0.1, artifacts={})  # fmt: skip
+    found = answer(read(factory.close()))
+    assert [s.metric for s in found.best.specs] == ["yield.f_le_80_kHz", "yield.room"]
+    lines = [" ".join(line.split()) for line in last_screen(found).splitlines()]
+    at = lines.index("Share of dies that meet")
+    assert lines[at + 1 : at + 4] == ["room 50 %", "f <= 80 kHz 75 %", ""]
 
 
 def test_an_infeasible_problem_names_the_nearest_design_and_what_to_relax(tmp_path: Path) -> None:
@@ -99,7 +158,26 @@ def test_an_infeasible_problem_names_the_nearest_design_and_what_to_relax(tmp_pa
 def test_nothing_judged_says_so(tmp_path: Path) -> None:
     factory = Factory(tmp_path, uri=None, fits=False)
     factory.trial(status="failed", reason="no licence")
-    assert "No design could be judged" in last_screen(answer(read(factory.close())))
+    factory.propose()
+    text = " ".join(last_screen(answer(read(factory.close()))).split())
+    said = "none of 2 trials gave the constrained metrics; 1 failed, the last: no licence."
+    assert f"No design could be judged: {said}" in text
+
+
+@pytest.mark.parametrize("constraints", [CONSTRAINTS, []], ids=["constrained", "free"])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "the only trial failed: reason 0"), (3, "all 3 trials failed; the last: reason 2")],
+)
+def test_where_all_trials_failed_the_last_reason_is_told(
+    tmp_path: Path, constraints: list[object], count: int, said: str
+) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False, constraints=constraints)
+    for number in range(count):
+        factory.trial(status="failed", reason=f"reason {number}.")
+    text = last_screen(answer(read(factory.close())))
+    assert text.startswith(f"No design was evaluated: {said}. (calibrated)")
+    assert "constrained" not in text
 
 
 @pytest.mark.parametrize(

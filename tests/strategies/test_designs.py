@@ -9,7 +9,7 @@ from strategy_problems import GRID, MIXED, PLANE, Inside, branin, run, strategy,
 
 from designloop.errors import CampaignError
 from designloop.space import FloatParameter, IntParameter, Space
-from designloop.strategies import STRATEGIES, History, StrategyExhausted, default_initial
+from designloop.strategies import STRATEGIES, History, StrategyExhausted
 
 MODEL_FREE = ("random", "sobol", "latin_hypercube")
 
@@ -70,7 +70,7 @@ def test_an_initial_design_is_made_of_its_parts_in_order():
 
 
 def test_no_center_point_unless_asked():
-    batch = strategy("log_nei", initial=default_initial(2)).propose(History(), n=5)
+    batch = strategy("log_nei", initial={"sobol": 5}).propose(History(), n=5)
     assert all(c.parameters != {"x": 2.5, "y": 7.5} for c in batch.candidates)
 
 
@@ -111,7 +111,7 @@ def test_ranges_of_micrometres_in_metres_work():
         ("gp_ucb", {"kappa": "2"}, {}, r"kappa is '2'. Write a number"),
         ("pi", {"xi": float("nan")}, {}, r"xi is nan. Write a number"),
         ("ei", {"kernel": "linear"}, {}, r"kernel is 'linear'. Write one of matern52, rbf"),
-        ("ei", {"believer": "joint"}, {}, r"not in this version: believer joint. Write believer: kriging"),
+        ("ei", {"believer": "both"}, {}, r"believer is .both.. Write one of kriging, joint"),
         ("ei", {}, {"grid": 4}, r"initial design 'grid' is unknown. Write one of sobol"),
         ("ei", {}, {"sobol": 2.5}, r"initial sobol is 2.5. Write a whole number"),
         ("ei", {}, {"center": 2}, r"initial center is 2. There is one center; write 1"),

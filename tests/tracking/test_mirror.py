@@ -7,6 +7,7 @@ import pytest
 from run_factory import BASELINE, METRIC, NAME, Factory, evaluate
 
 from designloop.errors import TrackingError
+from designloop.record import read
 from designloop.tracking import content, finish, mirror, models, runs, store, sync
 
 
@@ -107,6 +108,15 @@ def test_syncing_a_growing_run_equals_syncing_it_once(tmp_path: Path, uri: str) 
     for key in top.data.metrics:
         history = client.get_metric_history(top.info.run_id, key)
         assert len({m.step for m in history}) == len(history), key
+
+
+def test_a_mirror_that_began_before_the_first_trial_keeps_every_model(tmp_path: Path, uri: str) -> None:
+    factory = Factory(tmp_path, uri=uri, baseline=None)
+    beside = mirror.Mirror(factory.directory, uri)
+    assert beside.push(read(factory.directory), live=True).trials == 0
+    factory.run(7)
+    report = beside.push(read(factory.directory), live=True)
+    assert (report.trials, report.models) == (7, 2)
 
 
 CALLS = (
