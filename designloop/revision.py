@@ -170,3 +170,26 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
             f"the edited campaign adds, removes or changes the unit of: {changed}.",
             instead="Ranges may widen and constraints may come; for other parameters start a new run.",
         )
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What one campaign record changes of another, a clause each: ranges, constraints, strategy, stop."""
+    found = []
+    before = {p["name"]: p for p in old["parameters"]}
+    for parameter in new["parameters"]:
+        if _range(parameter) != _range(before[parameter["name"]]):
+            name = parameter["name"]
+            found.append(f"{name} from {_range(before[name])} to {_range(parameter)}")
+    were, are = ({c["label"] for c in record["constraints"]} for record in (old, new))
+    found += [f"without the constraint {label}" for label in sorted(were - are)]
+    found += [f"with the constraint {label}" for label in sorted(are - were)]
+    for part in ("strategy", "stop"):
+        if old[part] != new[part]:
+            found.append(f"another {part}")
+    return found
+
+
+def _range(parameter: Mapping[str, Any]) -> str:
+    if parameter["kind"] == "choice":
+        return ", ".join(map(str, parameter["choices"]))
+    return f"{parameter['lower']:g} .. {parameter['upper']:g} {parameter['unit']}".rstrip()

@@ -56,7 +56,8 @@ def resume(
             revision.check_revision(known.campaign, campaign)
         parts = Parts.of(campaign or recorded_campaign(known))
         if campaign is not None and campaign.text != known.campaign["yaml"]:
-            journal.append("campaign", **revision.campaign_record(campaign, number=len(known.revisions) + 1))
+            entry = revision.campaign_record(campaign, number=len(known.revisions) + 1)
+            journal.append("campaign", **entry, changes=revision.changes(known.campaign, entry))
             (directory / "campaign.yaml").write_text(campaign.text, encoding="utf-8")
         campaign = campaign or recorded_campaign(known)
         if known.status == "paused" or (known.status == "finished" and known.is_reported):

@@ -103,12 +103,16 @@ def _last_unfinished(folder: Path | None) -> Path:
 
 def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord]) -> None:
     from designloop.cli.screen import resume_hint, watcher
+    from designloop.record import read
 
     places: list[Path] = []
 
     def begun(directory: Path) -> None:
         places.append(directory)
-        click.echo(f"run {_short(directory)}")
+        latest = read(directory)
+        changed = "; ".join(latest.campaign.get("changes", []))
+        revised = f", revision {len(latest.revisions)}: {changed}" if changed else ""
+        click.echo(f"run {_short(directory)}{revised}")
 
     def terminated(*_: object) -> None:
         raise KeyboardInterrupt

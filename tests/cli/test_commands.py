@@ -165,6 +165,14 @@ def test_more_trials_by_an_override(ran: Path) -> None:
     assert "done: all 7 trials are done" in good("resume", ran.name, "--set", "stop.trials=7")
 
 
+def test_a_revision_says_what_it_changes(ran: Path) -> None:
+    edited = CAMPAIGN.replace("trials: 5", "trials: 7").replace("height <= 40 nm", "height <= 30 nm")
+    Path("c.yaml").write_text(edited + "parameters: {x: 1 .. 9 um}\n")
+    said = good("resume", ran.name, "--campaign", "c.yaml")
+    assert "revision 2: x from 0 .. 10 um to 1 .. 9 um; without the constraint height <= 40 nm" in said
+    assert "with the constraint height <= 30 nm; another stop" in said
+
+
 def test_a_finished_run_is_not_resumed_by_accident(ran: Path) -> None:
     result = call("resume", ran.name)
     assert result.exit_code == 2
