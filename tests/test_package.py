@@ -66,7 +66,10 @@ def test_a_users_own_folders_shadow_nothing(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_the_tracking_server_is_no_package() -> None:
-    assert not list((ROOT / "mlflow").rglob("*.py"))
+    folder = ROOT / "mlflow"
+    stored = folder / "artifacts"  # models of the default store carry their own code; no package lies there
+    assert not [path for path in folder.rglob("*.py") if stored not in path.parents]
+    assert not list(folder.rglob("__init__.py"))
 
 
 @pytest.fixture(scope="session")
