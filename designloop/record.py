@@ -113,24 +113,29 @@ class RunRecord:
         """True where the report was written after the last decision."""
         return bool(self.report and self.decisions and self.report["after_decisions"] == len(self.decisions))
 
-    def violation(self, trial: TrialRecord) -> float:
-        """Largest violation of an outcome constraint, relative to its bound; 0 where all hold.
+    def violations(self, trial: TrialRecord) -> list[tuple[float, dict[str, Any]]]:
+        """Outcome constraints that the trial does not meet: by how much relative to the bound, and which.
 
         A constrained metric that was not observed counts as violated without limit. Only a margin that the
         campaign bounds by default is passed over where an existing trial does not have it: who measured a
         device knows that it exists, and has no column for the oracle's margins.
         """
-        worst = 0.0
+        found = []
         for constraint in self.campaign["constraints"]:
-            observed = trial.metrics.get(constraint["metric"])
-            if observed is None:
-                if trial.origin == "existing" and constraint.get("is_margin"):
-                    continue
-                return float("inf")
+            value = trial.value(constraint["metric"])
+            if value is None:
+                if trial.origin != "existing" or not constraint.get("is_margin"):
+                    found.append((float("inf"), constraint))
+                continue
             bound = float(constraint["bound"])
-            excess = observed.value - bound if constraint["relation"] == "<=" else bound - observed.value
-            worst = max(worst, excess / (abs(bound) or 1.0))
-        return worst
+            excess = value - bound if constraint["relation"] == "<=" else bound - value
+            if excess > 0:
+                found.append((excess / (abs(bound) or 1.0), constraint))
+        return found
+
+    def violation(self, trial: TrialRecord) -> float:
+        """Largest violation of an outcome constraint, relative to its bound; 0 where all hold."""
+        return max((excess for excess, _ in self.violations(trial)), default=0.0)
 
     def is_feasible(self, trial: TrialRecord) -> bool:
         """True where the trial completed, lies in the space, and meets every outcome constraint."""

@@ -48,17 +48,15 @@ def verdict(run: RunRecord, trial: TrialRecord) -> str:
     """Whether the trial is in bounds, and the worst constraint where it is not."""
     if trial.status != "completed":
         return trial.last.reason or "" if trial.last else ""
-    broken = []
-    for c in run.campaign["constraints"]:
-        value = trial.value(c["metric"])
-        if value is None:
-            broken.append((float("inf"), f"{c['metric']} not observed"))
-            continue
-        excess = value - c["bound"] if c["relation"] == "<=" else c["bound"] - value
-        if excess > 0:
-            shown = f"{c['metric']} {quantity(value, c['unit'])} against {c['relation']} "
-            broken.append((excess / (abs(c["bound"]) or 1.0), shown + quantity(c["bound"], c["unit"])))
-    return max(broken)[1] if broken else "in bounds"
+    broken = run.violations(trial)
+    if not broken:
+        return "in bounds"
+    _, worst = max(broken, key=lambda pair: pair[0])
+    value = trial.value(worst["metric"])
+    if value is None:
+        return f"{worst['metric']} not observed"
+    against = f"{worst['relation']} {quantity(worst['bound'], worst['unit'])}"
+    return f"{worst['metric']} {quantity(value, worst['unit'])} against {against}"
 
 
 class PlainWatch:

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,11 @@ class Dies:
         """Which dies can exist, shape (dies,); a buckled or etched-away die cannot."""
         return np.array([isinstance(answer, Result) for answer in self.answers])
 
+    @cached_property
+    def met(self) -> list[NDArray[np.bool_]]:
+        """Which dies meet each spec, in the specs' order."""
+        return [self.meeting(spec) for spec in self.campaign.specs]
+
     def meeting(self, spec: Spec) -> NDArray[np.bool_]:
         """Which dies meet one spec, shape (dies,), broken ones by what they report all the same."""
         outputs = {output.name for output in self.campaign.declaration.outputs} & spec.slack.names
@@ -114,8 +120,8 @@ class Dies:
     def in_spec(self) -> NDArray[np.bool_]:
         """Which dies meet every spec, shape (dies,); a buckled or etched-away die does not."""
         good = self.working()
-        for spec in self.campaign.specs:
-            good &= self.meeting(spec)
+        for met in self.met:
+            good &= met
         return good
 
     def share_in_spec(self) -> Observation:
@@ -126,8 +132,7 @@ class Dies:
         """Under mode yield the share of sampled dies that work and that meet each spec, by metric."""
         if self.campaign.objective.mode != "yield" or len(self.answers) < 2:
             return {}
-        names = spec_metrics(self.campaign)
-        met = {name: self.meeting(spec) for name, spec in zip(names, self.campaign.specs, strict=False)}
+        met = dict(zip(spec_metrics(self.campaign), self.met, strict=False))
         return {name: share(good[1:]) for name, good in {**met, WORKING: self.working()}.items()}
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.entries import done, run_of
 
 from designloop.cli import main
+from designloop.cli.screen import verdict
 from designloop.cli.views import duration
 from designloop.journal import Journal
 
@@ -140,6 +142,15 @@ def test_mistakes_get_a_sentence_and_exit_status_2(place: Path, arguments: list[
     assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_measured_row_without_default_margins_is_in_bounds() -> None:
+    margin = {"metric": "room.min", "relation": ">=", "bound": 0.0, "unit": "", "is_margin": True}
+    row = {"trial": 0, "parameters": {"w": 3.0}, "metrics": {"noise": {"value": 2.0}}, "status": "completed"}
+    imported = {"kind": "import", "time": 1.0, "trials": [{**row, "source": "old.csv", "in_range": True}]}
+    run = run_of(imported, done(1, noise=1.0), constraints=[margin])
+    assert verdict(run, run.trials[0]) == "in bounds"
+    assert verdict(run, run.trials[1]) == "room.min not observed"
 
 
 def test_a_table_of_unknown_kind_is_refused(ran: Path) -> None:
