@@ -1,0 +1,1 @@
+"""Effective and apparent properties of voxel images by finite elements, with the error stated."""

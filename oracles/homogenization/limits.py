@@ -1,0 +1,77 @@
+"""What is refused before any work starts: fields that are not numbers, and images larger than the machine."""
+
+from __future__ import annotations
+
+import psutil
+import torch
+from torch import Tensor
+
+from .elements import Kinematics
+
+SMALLEST_SIDE = 2
+RESERVE = 0.9
+"""Share of the free memory that a computation may take."""
+
+
+def check_coefficients(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) -> None:
+    """Raise ValueError for a shape, value or load that cannot be homogenized."""
+    d, s = kinematics.dimension, kinematics.strains
+    scalar, tensors = coefficients.dim() == 1 + d, coefficients.dim() == 3 + d
+    if not (d in (2, 3) and ((scalar and kinematics.components == 1) or tensors)):
+        raise ValueError(
+            f"an array of shape {tuple(coefficients.shape)} holds no batch of {d}-D images; wanted "
+            f"(batch, {'' if kinematics.components == 1 else f'{s}, {s}, '}{'nz, ' if d == 3 else ''}ny, nx)"
+        )
+    if tensors and coefficients.shape[1:3] != (s, s):
+        raise ValueError(f"each voxel needs a {s} x {s} tensor, not {tuple(coefficients.shape[1:3])}")
+    if len(coefficients) == 0 or min(coefficients.shape[-d:]) < SMALLEST_SIDE:
+        raise ValueError(f"an image of {tuple(coefficients.shape[-d:])} voxels is too small to homogenize")
+    if not loads or any(not 0 <= load < s for load in loads):
+        raise ValueError(f"loads are some of 0 to {s - 1}, not {loads}")
+    if not coefficients.is_floating_point():
+        raise ValueError("the voxels hold labels, not material values; look the values up first")
+    if not bool(torch.isfinite(coefficients).all()):
+        raise ValueError("a voxel holds an infinity or a NaN; every voxel needs a finite material value")
+    if tensors:
+        if not torch.allclose(coefficients, coefficients.transpose(1, 2), rtol=1e-9, atol=0):
+            raise ValueError("a voxel has a tensor that is not symmetric")
+        return
+    if bool((coefficients < 0).any()):
+        raise ValueError("a voxel is negative; conductivities and permeabilities are zero or more")
+    if not bool((coefficients > 0).flatten(1).any(1).all()):
+        raise ValueError("an image is zero everywhere: nothing conducts")
+
+
+def check_memory(
+    kinematics: Kinematics, coefficients: Tensor, *, chunk: int, loads: int, fields: bool
+) -> None:
+    """Raise ValueError where the solve would take more memory than is free."""
+    needed = bytes_needed(kinematics, coefficients, chunk=chunk, loads=loads, fields=fields)
+    free = (
+        psutil.virtual_memory().available
+        if coefficients.device.type == "cpu"
+        else torch.cuda.mem_get_info(coefficients.device)[0]
+    )
+    if needed > RESERVE * free:
+        voxels = " x ".join(map(str, coefficients.shape[-kinematics.dimension :]))
+        raise ValueError(
+            f"{len(coefficients)} image(s) of {voxels} voxels with {loads} loads need about "
+            f"{needed / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free. Take fewer voxels, loads or images"
+        )
+
+
+def bytes_needed(
+    kinematics: Kinematics, coefficients: Tensor, *, chunk: int, loads: int, fields: bool
+) -> float:
+    """Memory beside the given coefficients, from counts of the arrays alive at the peak."""
+    voxels = float(coefficients[0].numel())
+    grid = 1.0
+    for side in coefficients.shape[-kinematics.dimension :]:
+        grid *= side
+    monomials = 2**kinematics.dimension - 1
+    nodal = chunk * loads * kinematics.components * grid
+    double = 8 * (nodal * (2 * monomials + 3) + chunk * voxels * 2)
+    single = 4 * (nodal * (2 * monomials + 7) + chunk * voxels * 2)
+    kept = 8 * len(coefficients) * loads * kinematics.strains * grid * 2 if fields else 0.0
+    symbol = 16 * kinematics.components**2 * grid
+    return max(double + nodal * 4, single + nodal * 8) + kept + symbol

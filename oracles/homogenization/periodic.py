@@ -1,0 +1,221 @@
+"""Effective tensors of periodic voxel images: conduction and linear elasticity, many images at once.
+
+Conjugate gradients run in single precision; the answer is an energy, evaluated in double precision, whose
+error is the square of the error of the field. The true residual is recomputed in double precision and the
+iterations go on from it until the bound of the energy error is within the tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import guards
+from .elements import Kinematics, Monomial, Operator, Terms, gradient, small_strain
+from .green import GreenOperator, green_operator
+from .iterate import conjugate_gradients, inner
+from .limits import check_coefficients, check_memory
+from .spectrum import floor_of, reference_of
+
+TOLERANCE = 1e-6
+MOST_ITERATIONS = 5000
+PASSES = 8
+CACHE = 2**17
+"""Unknowns per chunk on a CPU: what stays in its cache."""
+
+
+class NotConverged(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """The iterations did not reach the tolerance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective:
+    """Effective tensors of a batch of images, double precision.
+
+    ``tensor``: ``(batch, loads, loads)``, symmetric, components by imposed load. ``error_bound``:
+    ``(batch, loads)``, bound of the error that stopping the iterations leaves in the diagonal, which is never
+    negative; it is guaranteed where ``guaranteed`` and an estimate for media with insulating voxels.
+    ``residual``: ``(batch, loads)``, relative, in the norm of the preconditioner. ``strain`` and ``stress``:
+    ``(batch, loads, s, *grid)``, voxel means (gradient and flux of a scalar law), where asked for.
+    """
+
+    tensor: Tensor
+    iterations: int
+    residual: Tensor
+    error_bound: Tensor
+    guaranteed: bool
+    strain: Tensor | None = None
+    stress: Tensor | None = None
+
+
+def effective_conductivity(
+    conductivity: Tensor,
+    *,
+    tolerance: float = TOLERANCE,
+    loads: Sequence[int] | None = None,
+    fields: bool = False,
+) -> Effective:
+    """Effective conductivity, permeability, permittivity or diffusivity of periodic images.
+
+    ``conductivity``: ``(batch, *grid)``, or ``(batch, d, d, *grid)`` symmetric. Insulating voxels (zeros) are
+    allowed in the first form. ``loads``: the imposed unit gradients, all axes by default. ``tolerance``: of
+    the effective values, relative. Unit: that of ``conductivity``. Raises ValueError for values that are not
+    finite or negative, for more memory than the machine has, and NotConverged.
+    """
+    dimension = 2 if conductivity.dim() in (3, 5) else 3
+    return _homogenize(gradient(dimension), conductivity, tolerance, loads, fields)
+
+
+def effective_stiffness(
+    stiffness: Tensor,
+    *,
+    tolerance: float = TOLERANCE,
+    loads: Sequence[int] | None = None,
+    fields: bool = False,
+) -> Effective:
+    """Effective stiffness of periodic images, Voigt order with engineering shear.
+
+    ``stiffness``: ``(batch, 3, 3, ny, nx)`` for plane stress or plane strain (the caller's reduction) or
+    ``(batch, 6, 6, nz, ny, nx)``, any anisotropy in every voxel. ``loads``: the imposed unit strains, all by
+    default. Unit: that of ``stiffness``. Raises ValueError for values that are not finite or not positive
+    definite, for more memory than the machine has, and NotConverged.
+    """
+    dimension = 3 if stiffness.dim() == 6 else 2
+    return _homogenize(small_strain(dimension), stiffness, tolerance, loads, fields)
+
+
+def _homogenize(
+    kinematics: Kinematics,
+    coefficients: Tensor,
+    tolerance: float,
+    loads: Sequence[int] | None,
+    fields: bool,
+) -> Effective:
+    chosen = list(range(kinematics.strains)) if loads is None else list(loads)
+    check_coefficients(kinematics, coefficients, chosen)
+    grid = tuple(coefficients.shape[-kinematics.dimension :])
+    unknowns = len(chosen) * kinematics.components * math.prod(grid)
+    chunk = max(1, CACHE // unknowns) if coefficients.device.type == "cpu" else len(coefficients)
+    chunk = min(chunk, len(coefficients))
+    check_memory(kinematics, coefficients, chunk=chunk, loads=len(chosen), fields=fields)
+    reference = reference_of(kinematics, coefficients)
+    unit = reference.abs().max()
+    strain = torch.eye(kinematics.strains, dtype=torch.float64, device=coefficients.device)[chosen]
+    system = _System(
+        green_operator(kinematics, reference / unit, grid), strain, reference / unit, tolerance, fields
+    )
+    parts = [system.solve(Operator(kinematics, part / unit)) for part in coefficients.double().split(chunk)]
+    return _joined(parts, float(unit))
+
+
+@dataclass(frozen=True)
+class _System:
+    """What all images of a batch share."""
+
+    green: GreenOperator
+    strain: Tensor
+    reference: Tensor
+    tolerance: float
+    fields: bool
+
+    def solve(self, operator: Operator) -> Effective:
+        """Iterate in passes until the bound computed in double precision is met."""
+        floor, guaranteed = floor_of(operator.kinematics, operator.coefficients, self.reference)
+        load = operator.macroscopic(self.strain, self.green.grid)
+        voxels = math.prod(self.green.grid)
+        field: Tensor | None = None
+        radau, iterations, precision = 1 / floor, 0, torch.float32
+        start, before = None, None
+        for _ in range(PASSES):
+            terms = load if field is None else _sum(operator.expand(field), load)
+            answer = operator.law(terms)
+            tensor = _energies(terms, answer)
+            energy = tensor.diagonal(dim1=-2, dim2=-1)
+            right = operator.forces(answer).neg_()
+            size = right.abs().amax(tuple(range(2, right.dim())), keepdim=True).clamp_min(1e-300)
+            norm = self._norm(right / size) * size.reshape(energy.shape) ** 2
+            start = norm if start is None else start
+            bound = radau * norm
+            if bool((bound <= self.tolerance * (energy - bound)).all()):
+                flux = _work_of_load(load, answer)
+                guards.check(operator, self.strain, tensor / voxels, flux / voxels, bound / voxels)
+                return Effective(
+                    tensor=tensor / voxels,
+                    iterations=iterations,
+                    residual=(norm / start.clamp_min(1e-300)).sqrt(),
+                    error_bound=bound / voxels,
+                    guaranteed=guaranteed,
+                    **(self._fields(operator, terms) if self.fields else {}),
+                )
+            if before is not None and bool((bound > 0.1 * before).any()):
+                precision = torch.float64
+            before = bound
+            step = conjugate_gradients(
+                operator.to(precision),
+                self.green.to(precision),
+                (right / size).to(precision),
+                floor=floor,
+                energy=energy / size.reshape(energy.shape) ** 2,
+                tolerance=0.5 * self.tolerance,
+                most=MOST_ITERATIONS,
+            )
+            field = step.solution.double() * size if field is None else field + step.solution * size
+            radau, iterations = step.radau, iterations + step.iterations
+        raise NotConverged(
+            f"the homogenization did not reach a relative tolerance of {self.tolerance:g} in {iterations} "
+            f"iterations (reached {float((bound / energy).max()):.1e}); lower the contrast or the tolerance"
+        )
+
+    def _norm(self, residual: Tensor) -> Tensor:
+        small = residual.float()
+        return inner(small, self.green.to(torch.float32)(small))
+
+    @staticmethod
+    def _fields(operator: Operator, terms: Terms) -> dict[str, Tensor]:
+        strain = operator.strains(terms)
+        return {"strain": strain, "stress": operator.stresses(strain)}
+
+
+def _sum(field: dict[Monomial, Tensor], load: Terms) -> dict[Monomial, Tensor]:
+    for name, constant in load.items():
+        field[name] += constant
+    return field
+
+
+def _energies(terms: Terms, answer: Terms) -> Tensor:
+    """``(batch, loads, loads)``: energies of the states with each other, summed over the voxels."""
+    total: Tensor | float = 0.0
+    for name in answer:
+        if name in terms:
+            a = terms[name].expand(answer[name].shape).flatten(2)
+            total = total + torch.bmm(a, answer[name].flatten(2).transpose(1, 2))
+    assert isinstance(total, Tensor)
+    return total
+
+
+def _work_of_load(load: Terms, answer: Terms) -> Tensor:
+    """Macroscopic strains times summed stresses, ``(batch, loads, loads)``."""
+    sums = {name: answer[name].sum(tuple(range(3, answer[name].dim()))) for name in load}
+    constants = {name: field[(0, ..., *(0,) * (field.dim() - 3))] for name, field in load.items()}
+    return sum(torch.einsum("lc,bmc->blm", constants[name], sums[name]) for name in load)
+
+
+def _joined(parts: Sequence[Effective], unit: float) -> Effective:
+    def all_of(name: str, factor: float = 1.0) -> Tensor:
+        return torch.cat([getattr(part, name) for part in parts]) * factor
+
+    with_fields = parts[0].strain is not None
+    tensor = all_of("tensor", unit)
+    return Effective(
+        tensor=(tensor + tensor.transpose(1, 2)) / 2,
+        iterations=max(part.iterations for part in parts),
+        residual=all_of("residual"),
+        error_bound=all_of("error_bound", unit),
+        guaranteed=all(part.guaranteed for part in parts),
+        strain=all_of("strain") if with_fields else None,
+        stress=all_of("stress", unit) if with_fields else None,
+    )

@@ -1,0 +1,1 @@
+"""Seeded microstructures: polycrystals, packings of disks and spheres, random fields; their statistics."""
