@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from designloop.errors import OracleError
-from designloop.oracle import Declaration, Input, Output
+from designloop.oracle import Declaration, Fidelity, Input, Output, Value
+from designloop.units import format_quantity
 
 _TEMPLATE = '''"""{title}: an oracle for designloop. Named in a campaign file as ./{name}.py:{name}"""
 
@@ -56,9 +57,38 @@ def describe(declaration: Declaration) -> str:
     lines += ["", "outputs", *_table([_output(o) for o in declaration.outputs if not o.margin])]
     if margins:
         lines += ["", "margins (negative: not allowed)", *_table([_output(o) for o in margins])]
+    if declaration.fidelities:
+        rows = [
+            (f.name, settings_text(declaration, f.settings), cost_text(f), f.description)
+            for f in declaration.fidelities
+        ]
+        lines += ["", "fidelities (in a campaign: fidelity: NAME)", *_table(rows)]
     if declaration.source:
         lines += ["", f"source: {declaration.source}"]
     return "\n".join(lines)
+
+
+def settings_text(declaration: Declaration, settings: Mapping[str, Value]) -> str:
+    """What a fidelity sets: ``pixels 64, realizations 4``."""
+
+    def shown(name: str, value: Value) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        unit = declaration.input(name).unit
+        return value if isinstance(value, str) else format_quantity(value, unit, exact=True)
+
+    return ", ".join(f"{name} {shown(name, value)}" for name, value in settings.items())
+
+
+def cost_text(fidelity: Fidelity) -> str:
+    """What one evaluation costs: ``3.2 s``, or that nobody measured it."""
+    return "cost not measured" if fidelity.cost is None else rough_time(fidelity.cost)
+
+
+def rough_time(seconds: float) -> str:
+    """Seconds to two digits, in a unit that fits: ``0.8 s``, ``3.3 min``, ``12 h``."""
+    size, unit = next(((s, u) for s, u in ((3600, "h"), (60, "min")) if seconds >= s), (1, "s"))
+    return format_quantity(float(f"{seconds / size:.2g}"), unit)
 
 
 def _input(declared: Input) -> tuple[str, ...]:

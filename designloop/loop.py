@@ -147,7 +147,13 @@ class Loop:
     def _evaluate(self, trials: list[TrialRecord]) -> None:
         for trial in trials:
             task = self._task(trial)
-            self._append("start", trial=trial.index, attempt=task.attempt, handle=self._executor.handle(task))
+            self._append(
+                "start",
+                trial=trial.index,
+                attempt=task.attempt,
+                handle=self._executor.handle(task),
+                fidelity=task.context.fidelity,
+            )
             for _, outcome in self._executor.run([task]):
                 self._append_outcome(task, outcome)
             reason = stopping.pause_reason(self.run, self.campaign.failure_limit)
@@ -165,12 +171,16 @@ class Loop:
             trial=trial.index,
             attempt=attempt,
             design=trial.parameters,
-            context=Context(seed=seed, directory=directory),
+            context=Context(seed=seed, fidelity=self.campaign.fidelity, directory=directory),
         )
 
     def _append_outcome(self, task: Task, outcome: Outcome) -> None:
         directory = task.context.directory
-        artifacts = {p.name: str(p.relative_to(self.run.directory)) for p in _files(directory)}
+        artifacts = {
+            p.relative_to(directory).as_posix(): str(p.relative_to(self.run.directory))
+            for p in _files(directory)
+            if directory
+        }
         if not artifacts and directory:
             with suppress(OSError):
                 directory.rmdir()

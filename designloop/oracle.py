@@ -48,6 +48,17 @@ class Input:
     log: bool = False
     description: str = ""
 
+    def allows(self, value: Value) -> bool:
+        """Whether ``value``, in ``unit``, is one of the choices or lies within the bounds."""
+        if self.choices:
+            return any(c == value and isinstance(c, bool) == isinstance(value, bool) for c in self.choices)
+        if isinstance(value, bool | str) or isinstance(self.default, bool | str):
+            return type(value) is type(self.default)
+        low = -math.inf if self.lower is None else self.lower
+        high = math.inf if self.upper is None else self.upper
+        number = isinstance(value, int | float) and low <= value <= high
+        return number and not (self.integer and value % 1)
+
 
 @dataclass(frozen=True)
 class Output:
@@ -63,8 +74,26 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """A named accuracy: values of some inputs, and what one evaluation costs with them.
+
+    A campaign chooses one by name; the inputs that it does not set itself then have these values.
+    """
+
+    name: str
+    description: str = ""
+    settings: Mapping[str, Value]
+    """Input to value, in the declared unit."""
+    cost: float | None = None
+    """CPU seconds of one evaluation, as measured; None where they were not."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """Everything others may know of an oracle without running it."""
+    """Everything others may know of an oracle without running it.
+
+    Raises OracleError for a fidelity without a name of its own, or with a setting that no input can have.
+    """
 
     name: str
     summary: str
@@ -81,6 +110,12 @@ class Declaration:
     """Words that must stand beside every number, such as ``calibrated``."""
     source: str = ""
     """Published origin: author, year, equation."""
+    fidelities: tuple[Fidelity, ...] = ()
+    """Accuracies to choose from, the cheapest first."""
+
+    def __post_init__(self) -> None:
+        for fidelity in self.fidelities:
+            _check_fidelity(self, fidelity)
 
     def input(self, name: str) -> Input:
         """The declared input ``name``; raises KeyError."""
@@ -90,9 +125,31 @@ class Declaration:
         """The declared output ``name``; raises KeyError."""
         return next((o for o in self.outputs if o.name == name), None) or _missing(name)
 
+    def fidelity(self, name: str) -> Fidelity:
+        """The declared fidelity ``name``; raises KeyError."""
+        return next((f for f in self.fidelities if f.name == name), None) or _missing(name)
+
 
 def _missing(name: str) -> typing.NoReturn:
     raise KeyError(name)
+
+
+def _check_fidelity(declaration: Declaration, fidelity: Fidelity) -> None:
+    what = f"oracle {declaration.name!r}, fidelity {fidelity.name!r}:"
+    inputs = {i.name: i for i in declaration.inputs}
+    if not fidelity.name or [f.name for f in declaration.fidelities].count(fidelity.name) > 1:
+        raise OracleError(f"{what} give each fidelity a name of its own.")
+    if fidelity.cost is not None and not 0 < fidelity.cost < math.inf:
+        raise OracleError(
+            f"{what} the cost is {fidelity.cost!r}, not CPU seconds. Leave out what is unknown."
+        )
+    for name, value in fidelity.settings.items():
+        if name not in inputs:
+            raise OracleError(
+                f"{what} {name!r} is no declared input ({', '.join(inputs) or 'there is none'})."
+            )
+        if not inputs[name].allows(value):
+            raise OracleError(f"{what} {name} = {value!r} is no value that the input may have.")
 
 
 @dataclass(frozen=True, kw_only=True)

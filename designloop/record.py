@@ -22,6 +22,7 @@ class Attempt:
     number: int
     handle: Mapping[str, Any]
     started: float
+    fidelity: str | None = None
     ended: float | None = None
     status: Literal["completed", "infeasible", "failed"] | None = None
     metrics: dict[str, Observation] = field(default_factory=dict)
@@ -224,7 +225,10 @@ def _import(run: RunRecord, record: Mapping[str, Any]) -> None:
 
 
 def _start(run: RunRecord, record: Mapping[str, Any]) -> None:
-    attempt = Attempt(number=record["attempt"], handle=record["handle"], started=record["time"])
+    attempt = Attempt(
+        number=record["attempt"], handle=record["handle"], started=record["time"],
+        fidelity=record.get("fidelity"),
+    )  # fmt: skip
     run.trials[record["trial"]].attempts.append(attempt)
 
 

@@ -94,6 +94,7 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
             "version": declaration.version,
             "labels": list(declaration.labels),
             "options": dict(campaign.oracle_options),
+            "fidelity": campaign.fidelity,
             "summary": declaration.summary,
             "source": declaration.source,
         },
@@ -141,6 +142,7 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
     fixed = {
         "the oracle": ("oracle", "name"),
         "the oracle's options": ("oracle", "options"),
+        "the fidelity": ("oracle", "fidelity"),
         "the objective": ("objective", "metric"),
         "the objective's direction": ("objective", "minimize"),
         "the fixed inputs": ("fixed",),
@@ -153,9 +155,10 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
             instead=f"Keep it (name: {old['name']}), or start a new run.",
         )
     for words, path in fixed.items():
-        before, after = old, record
+        before: Any = old
+        after: Any = record
         for key in path:
-            before, after = before[key], after[key]
+            before, after = before.get(key), after.get(key)
         if before != after:
             raise CampaignError(
                 f"the edited campaign changes {words} from {before!r} to {after!r}, so its trials would not "

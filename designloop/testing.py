@@ -114,15 +114,7 @@ def bounds_sane(subject: Subject) -> str:
 def defaults_inside(subject: Subject) -> str:
     """Each default lies within the bounds or among the choices."""
     for i in subject.inputs:
-        if i.default is None:
-            continue
-        if i.choices:
-            inside = i.default in i.choices
-        else:
-            low = -math.inf if i.lower is None else i.lower
-            high = math.inf if i.upper is None else i.upper
-            inside = not isinstance(i.default, str) and low <= i.default <= high
-        if not inside:
+        if i.default is not None and not i.allows(i.default):
             return f"the default of {i.name!r}, {i.default!r}, is not an allowed value."
     return ""
 
@@ -284,6 +276,27 @@ def defaults_used(subject: Subject) -> str:
     return ""
 
 
+def fidelities_answer(subject: Subject) -> str:
+    """A design that is answered is answered at every declared fidelity, with all outputs."""
+    outputs = {o.name for o in subject.oracle.declaration.outputs}
+    base = next((d for d, answer in subject.answers if isinstance(answer, Result)), subject.design)
+    for fidelity in subject.oracle.declaration.fidelities:
+        design = {**base, **fidelity.settings}
+        try:
+            answer = subject.ask(design, fidelity=fidelity.name)
+        except Exception as error:
+            return (
+                f"fidelity {fidelity.name!r} raised {said(error)} at {design}; mend it or do not declare it."
+            )
+        if isinstance(answer, Infeasible):
+            return (
+                f"fidelity {fidelity.name!r} calls a working design infeasible ({answer.reason}): {design}."
+            )
+        if missing := sorted(outputs - set(answer.metrics)):
+            return f"fidelity {fidelity.name!r} does not answer {missing[0]!r}; answer every declared output."
+    return ""
+
+
 def inputs_untouched(subject: Subject) -> str:
     """The given parameters are not changed."""
     design = copy.deepcopy(subject.design)
@@ -379,8 +392,8 @@ CHECKS: tuple[Callable[[Subject], str], ...] = (
     declaration_complete, units_known, bounds_sane, defaults_inside, answers, interior, corners,
     outputs_present, outputs_declared, finite, errors_sane, deterministic, seed_declared,
     infeasible_reason, infeasible_metrics, infeasible_margins, unknown_input_refused,
-    missing_input_refused, defaults_used, inputs_untouched, global_random_untouched, picklable,
-    spawn_safe, writes_in_directory, batch_like_single, cheap_enough, declaration_stable,
+    missing_input_refused, defaults_used, fidelities_answer, inputs_untouched, global_random_untouched,
+    picklable, spawn_safe, writes_in_directory, batch_like_single, cheap_enough, declaration_stable,
 )  # fmt: skip
 """Every check: a function that returns what the author should change, or nothing."""
 

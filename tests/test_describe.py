@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from designloop.describe import describe, new_oracle_template
+from designloop.describe import describe, new_oracle_template, rough_time
 from designloop.discovery import find
 from designloop.errors import OracleError
-from designloop.oracle import Context, Declaration, Infeasible, Input, Output
+from designloop.oracle import Context, Declaration, Fidelity, Infeasible, Input, Output
 from designloop.testing import checks
 
 
@@ -49,6 +49,10 @@ def test_a_description_holds_everything_declared():
             stochastic=True,
             version="7",
             source="Nobody 1900",
+            fidelities=(
+                Fidelity(name="quick", description="to look", settings={"turns": 1, "kind": "b"}, cost=0.25),
+                Fidelity(name="slow", settings={"length": 2.5}),
+            ),
         )
     )
     lines = [" ".join(line.split()) for line in text.splitlines()]
@@ -64,8 +68,18 @@ def test_a_description_holds_everything_declared():
         "margins (negative: not allowed)",
         "safe",
         "source: Nobody 1900",
+        "quick turns 1, kind b 0.25 s to look",
+        "slow length 2.5 um cost not measured",
     ):
         assert wanted in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0371, "0.037 s"), (59.9, "60 s"), (200, "3.3 min"), (7300, "2 h"), (4.6e5, "130 h")],
+)
+def test_a_cost_is_told_to_two_digits_in_a_unit_that_fits(seconds, text):
+    assert rough_time(seconds) == text
 
 
 def test_the_shortest_oracle_of_the_documentation_passes_every_check(tmp_path):

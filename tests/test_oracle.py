@@ -7,6 +7,7 @@ from designloop.errors import OracleError
 from designloop.oracle import (
     Context,
     Declaration,
+    Fidelity,
     Infeasible,
     Input,
     Observation,
@@ -81,6 +82,55 @@ def test_a_function_without_declared_output_is_told_what_to_write():
     mute.__annotations__ = {"x": Length}
     with pytest.raises(OracleError, match='declares no output. Annotate what it returns: "-> Annotated'):
         declare(mute)
+
+
+FIELDS = {"name": "cell", "summary": "A cell.", "outputs": (Output("y"),), "inputs": (
+    Input(name="pixels", lower=16, upper=512, integer=True),
+    Input(name="rule", choices=("fine", "coarse", 1)),
+    Input(name="spacing", lower=0, upper=1, unit="um"),
+    Input(name="periodic", default=True),
+)}  # fmt: skip
+
+
+def test_a_fidelity_sets_inputs_and_is_found_by_name():
+    settings = {"pixels": 64, "rule": "fine", "spacing": 0.5, "periodic": False}
+    screen = Fidelity(name="screen", settings=settings, cost=0.8)
+    declared = Declaration(**FIELDS, fidelities=(screen, Fidelity(name="plain", settings={})))
+    assert declared.fidelity("screen") is screen
+    with pytest.raises(KeyError, match="reference"):
+        declared.fidelity("reference")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"pixel": 64}, "'pixel' is no declared input .pixels, rule"),
+        ({"pixels": 8}, "pixels = 8 is no value"),
+        ({"pixels": 1024}, "pixels = 1024 is no value"),
+        ({"pixels": 64.5}, "pixels = 64.5 is no value"),
+        ({"pixels": True}, "pixels = True is no value"),
+        ({"pixels": None}, "pixels = None is no value"),
+        ({"spacing": float("nan")}, "spacing = nan is no value"),
+        ({"rule": "finest"}, "rule = 'finest' is no value"),
+        ({"rule": True}, "rule = True is no value"),
+        ({"periodic": 1}, "periodic = 1 is no value"),
+    ],
+)
+def test_a_setting_that_no_input_can_have_is_refused(settings, words):
+    with pytest.raises(OracleError, match=f"oracle 'cell', fidelity 'screen': {words}"):
+        Declaration(**FIELDS, fidelities=(Fidelity(name="screen", settings=settings),))
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("",)], ids=["twice", "empty"])
+def test_each_fidelity_has_a_name_of_its_own(names):
+    with pytest.raises(OracleError, match="give each fidelity a name of its own"):
+        Declaration(**FIELDS, fidelities=tuple(Fidelity(name=n, settings={}) for n in names))
+
+
+@pytest.mark.parametrize("cost", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_cost_is_a_time(cost):
+    with pytest.raises(OracleError, match="not CPU seconds. Leave out what is unknown"):
+        Declaration(**FIELDS, fidelities=(Fidelity(name="a", settings={}, cost=cost),))
 
 
 def test_an_undeclared_input_or_output_raises_key_error():

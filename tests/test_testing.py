@@ -12,6 +12,7 @@ from designloop.errors import OracleError
 from designloop.oracle import (
     Context,
     Declaration,
+    Fidelity,
     Infeasible,
     Input,
     Observation,
@@ -224,6 +225,33 @@ class NoDefaults(Sound):
         return super().evaluate({"n": parameters["n"], **parameters}, context)
 
 
+class Fine(Sound):
+    """A fidelity with n = 4 that answers like the others."""
+
+    declaration = declared(fidelities=(Fidelity(name="fine", settings={"n": 4}),))
+
+
+class FailsWhenFine(Fine):
+    def answer(self, values, context):
+        if context.fidelity == "fine" and values["n"] == 4:
+            raise MemoryError("no room for the mesh")
+        return super().answer(values, context)
+
+
+class RefusesWhenFine(Fine):
+    def answer(self, values, context):
+        if context.fidelity == "fine":
+            raise Infeasible("too fine", metrics={"margin": -1.0})
+        return super().answer(values, context)
+
+
+class ShortWhenFine(Fine):
+    def answer(self, values, context):
+        if context.fidelity == "fine":
+            return Result(metrics={"margin": Observation(value=1.0)})
+        return super().answer(values, context)
+
+
 class Greedy(Sound):
     def evaluate(self, parameters, context):
         answer = super().evaluate(parameters, context)
@@ -323,6 +351,9 @@ FAULTS = {
     "unknown_input_refused": [(IgnoresUnknown, "unknown input is ignored")],
     "missing_input_refused": [(IgnoresMissing, "'x' was left out and nothing was said")],
     "defaults_used": [(OtherDefaults, "changes the answer"), (NoDefaults, "raised KeyError")],
+    "fidelities_answer": [(FailsWhenFine, "'fine' raised MemoryError"),
+                          (RefusesWhenFine, "working design infeasible"),
+                          (ShortWhenFine, "'fine' does not answer 'y'")],
     "inputs_untouched": [(Greedy, "copy them first")],
     "global_random_untouched": [(Reseeds, "global random"), (DrawsGlobally, "global random")],
     "picklable": [(Unpicklable, "does not pickle"), (Forgetful, "answers differently")],
@@ -359,6 +390,10 @@ def test_every_check_has_a_planted_fault():
 
 def test_a_sound_oracle_passes_every_check():
     assert [(c.name, c.message) for c in checks(Sound()) if not c.passed] == []
+
+
+def test_an_oracle_that_answers_at_its_fidelities_passes_every_check():
+    assert [(c.name, c.message) for c in checks(Fine()) if not c.passed] == []
 
 
 def test_a_failing_oracle_is_reported_and_never_raises():

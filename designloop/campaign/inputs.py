@@ -10,10 +10,11 @@ from designloop import units
 from designloop.campaign.derived import add_derived
 from designloop.campaign.model import Derived, ProcessVariable
 from designloop.campaign.parameters import parameter
-from designloop.campaign.problems import Problems, Refused, advice
+from designloop.campaign.problems import Problems, Refused, advice, nearest
 from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.values import Plain, measure, shown
+from designloop.describe import cost_text
 from designloop.oracle import Declaration, Input, Value
 from designloop.space import ChoiceParameter, Parameter
 
@@ -63,11 +64,39 @@ def resolve_inputs(file: CampaignFile, declaration: Declaration, problems: Probl
             _once(name, elsewhere={"fixed": file.fixed})
             mean, sd = spec.normal
             inputs.process[name] = _process(_known(name, declaration), (mean.written, sd.written))
+    with problems.at(("fidelity",)):
+        inputs.fixed |= _settings(file, declaration)
     _add_parameters(file, inputs, problems)
     add_derived(file, inputs, problems)
     if not problems.found:
         _refuse_missing(file, inputs, problems)
     return inputs
+
+
+def _settings(file: CampaignFile, declaration: Declaration) -> dict[str, Value]:
+    """What the fidelity sets of the inputs that the campaign leaves open."""
+    if file.fidelity is None:
+        return {}
+    names = [f.name for f in declaration.fidelities]
+    if file.fidelity not in names:
+        guess = nearest(file.fidelity, names)
+        known = ", ".join(f"{f.name} ({cost_text(f)})" for f in declaration.fidelities)
+        raise Refused(
+            f"{declaration.name} has no fidelity {file.fidelity}.",
+            (f"Did you mean {guess}? " if guess else "")
+            + (f"Known fidelities: {known}." if known else "It declares none; leave it out."),
+        )
+    settings = declaration.fidelity(file.fidelity).settings
+    return {name: value for name, value in settings.items() if heading_of(name, file) is None}
+
+
+def heading_of(name: str, file: CampaignFile) -> str | None:
+    """The heading under which a campaign itself says what an input is; None where it does not."""
+    headings: dict[str, Collection[str]] = {
+        "fixed": file.fixed, "parameters": file.parameters or {}, "process": file.process,
+        "derived": file.derived,
+    }  # fmt: skip
+    return next((heading for heading, names in headings.items() if name in names), None)
 
 
 def _known(name: str, declaration: Declaration) -> Input:
@@ -176,9 +205,7 @@ def _add_parameters(file: CampaignFile, inputs: Inputs, problems: Problems) -> N
     declaration = inputs.declaration
     if file.parameters is None:
         for declared in declaration.inputs:
-            elsewhere = (
-                declared.name in file.fixed or declared.name in file.process or declared.name in file.derived
-            )
+            elsewhere = declared.name in inputs.fixed or heading_of(declared.name, file) is not None
             bounded = declared.choices or (declared.lower is not None and declared.upper is not None)
             if bounded and declared.default is None and not elsewhere:
                 inputs.parameters[declared.name] = parameter(declared, None)
@@ -199,8 +226,12 @@ def _add_parameters(file: CampaignFile, inputs: Inputs, problems: Problems) -> N
 
 
 def _refuse_missing(file: CampaignFile, inputs: Inputs, problems: Problems) -> None:
-    named = {*file.fixed, *file.process, *file.derived, *(file.parameters or {}), *inputs.parameters}
-    lacking = [i for i in inputs.declaration.inputs if i.default is None and i.name not in named]
+    given = {*inputs.fixed, *inputs.parameters}
+    lacking = [
+        i
+        for i in inputs.declaration.inputs
+        if i.default is None and i.name not in given and heading_of(i.name, file) is None
+    ]
     for declared in lacking:
         bounds = f"{declared.name}: {bounds_text(declared)}" if declared.lower is not None else declared.name
         where = ("parameters",) if file.parameters is not None else ("oracle",)

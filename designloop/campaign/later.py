@@ -11,7 +11,7 @@ from designloop.campaign.reading import Path_
 LATER: dict[tuple[str, ...], str] = {
     ("pipeline",): "Name one oracle.",
     ("oracle", "pipeline"): "Name one oracle.",
-    ("fidelities",): "Set the oracle's accuracy under fixed.",
+    ("fidelities",): "Write fidelity: NAME.",
     ("replicates",): "Let the oracle average by itself.",
     ("goal",): "Write objectives and a number of trials under stop.",
     ("answer",): "The report names one best design.",

@@ -143,6 +143,8 @@ class Campaign:
     oracle_options: Mapping[str, Value]
     declaration: Declaration
     space: Space
+    fidelity: str | None
+    """Its settings stand in ``fixed``, but for inputs that the file sets itself."""
     fixed: Mapping[str, Value]
     """In the oracle's declared units."""
     derived: tuple[Derived, ...]

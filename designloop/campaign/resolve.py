@@ -66,6 +66,7 @@ def _assembled(
         oracle_name=file.oracle.name,
         oracle_options=file.oracle.options,
         declaration=inputs.declaration,
+        fidelity=file.fidelity,
         fixed=inputs.fixed,
         derived=tuple(inputs.derived.values()),
         process=tuple(inputs.process.values()),

@@ -40,6 +40,12 @@ class CampaignFile(Part):
         default=0, description="Equal seeds give equal campaigns.", examples=[7]
     )
     oracle: OracleSpec = Field(description="What answers.", examples=["magnetometer"])
+    fidelity: StrictStr | None = Field(
+        default=None,
+        description="A named accuracy of the oracle: values for inputs that the campaign does not set. "
+        "'designloop oracle show' lists them with their costs.",
+        examples=["screen"],
+    )
     fixed: dict[str, PlainField] = Field(
         default={}, description="Inputs of the oracle that stay as they are.",
         examples=[{"thickness": "20 um", "pressure": "1 mbar"}],

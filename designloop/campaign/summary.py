@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from designloop import units
-from designloop.campaign.inputs import difference
+from designloop.campaign.inputs import difference, heading_of
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
+from designloop.describe import rough_time, settings_text
 from designloop.oracle import Value
 from designloop.space import ChoiceParameter, FloatParameter, Parameter
 
@@ -19,7 +20,8 @@ def validate_report(campaign: Campaign) -> str:
     c = campaign
     sections = [
         ("oracle", _oracle(c)),
-        ("fixed", [_fixed(c, name, value) for name, value in c.fixed.items()]),
+        ("fidelity", _fidelity(c)),
+        ("fixed", [_fixed(c, name, value) for name, value in c.fixed.items() if name not in _settings(c)]),
         ("parameters", [_parameter(c, p) for p in c.space.parameters]),
         ("derived", [f"{d.name} = {d.expression.text}  [{d.unit or '1'}]" for d in c.derived]),
         ("process", [_process(c, v) for v in c.process]),
@@ -31,7 +33,7 @@ def validate_report(campaign: Campaign) -> str:
         ("start with", [_design(c, d) for d in c.start_with]),
         ("existing trials", list(preview(c.existing, c))),
         ("strategy", [_strategy(c)]),
-        ("stop", [_stop(c)]),
+        ("stop", [_stop(c), *_bill(c)]),
         ("tracking", [f"{c.tracking_uri} (models: {c.tracking_models})" if c.tracking_uri else "off"]),
     ]
     head = [f"{c.name}: valid.", *([c.description] if c.description else []), ""]
@@ -52,6 +54,41 @@ def _oracle(c: Campaign) -> list[str]:
     options = ", ".join(f"{k}: {v}" for k, v in c.oracle_options.items())
     labels = f" [{', '.join(c.declaration.labels)}]" if c.declaration.labels else ""
     return [f"{c.oracle_name}{f' ({options})' if options else ''}{labels}: {c.declaration.summary}"]
+
+
+def _settings(c: Campaign) -> dict[str, Value]:
+    """What the fidelity sets and the campaign does not."""
+    settings = c.declaration.fidelity(c.fidelity).settings if c.fidelity else {}
+    return {name: value for name, value in settings.items() if heading_of(name, c.file) is None}
+
+
+def _fidelity(c: Campaign) -> list[str]:
+    if c.fidelity is None:
+        return []
+    declared = c.declaration.fidelity(c.fidelity)
+    own = []
+    for name, heading in ((name, heading_of(name, c.file)) for name in declared.settings):
+        if heading is not None:
+            value = f": {_shown(c.fixed[name], c.declaration.input(name).unit)}" if name in c.fixed else ""
+            own.append(f"{name}{value} by {heading}")
+    text = f"{c.fidelity}: {settings_text(c.declaration, declared.settings)}"
+    return [f"{text} ({', '.join(own)})" if own else text]
+
+
+def _bill(c: Campaign) -> list[str]:
+    """What all trials cost, where the fidelity's cost is known and holds."""
+    declared = c.declaration.fidelity(c.fidelity) if c.fidelity else None
+    if declared is None or declared.cost is None or len(_settings(c)) < len(declared.settings):
+        return []
+    return [f"about {rough_time(c.stop.trials * _dies(c) * declared.cost)} of computing by the oracle"]
+
+
+def _dies(c: Campaign) -> int:
+    """How often one trial asks the oracle."""
+    if not c.process or c.objective.mode == "nominal":
+        return 1
+    sampled = 1 << (c.objective.samples - 1).bit_length()  # as many as the point sets hold
+    return 1 + (2 ** len(c.process) if c.objective.mode == "worst_corner" else sampled)
 
 
 def _shown(value: Value, unit: str) -> str:
@@ -107,11 +144,10 @@ def _process(c: Campaign, v: ProcessVariable) -> str:
 
 def _objective(c: Campaign) -> str:
     o, outcome = c.objective, c.outcomes[0]
-    count = 1 + 2 ** len(c.process)
     how = {
         "nominal": "at the nominal die",
         "mean": f"averaged over {o.samples} dies",
-        "worst_corner": f"at the worst of {count} corners ({o.sigma:g} sigma)",
+        "worst_corner": f"at the worst of {_dies(c)} corners ({o.sigma:g} sigma)",
         "yield": f"share of {o.samples} dies that meet every spec",
     }[o.mode]
     verb = "minimize" if o.minimize else "maximize"

@@ -10,6 +10,7 @@ from pathlib import Path
 from designloop import units
 from designloop.campaign.places import shipped
 from designloop.campaign.writing import flow
+from designloop.describe import cost_text, settings_text
 from designloop.oracle import Declaration, Input
 
 
@@ -66,6 +67,9 @@ def _head(declaration: Declaration, oracle: str) -> Iterator[str]:
     yield f"name: {flow(f'my {declaration.name}')}"
     yield "seed: 1"
     yield f"oracle: {flow(oracle)}{_comment(declaration.summary)}"
+    for fidelity in declaration.fidelities:
+        about = [settings_text(declaration, fidelity.settings), cost_text(fidelity), fidelity.description]
+        yield f"# fidelity: {flow(fidelity.name)}{_comment('; '.join(filter(None, about)))}"
 
 
 def _fixed(lacking: list[Input], optional: list[Input]) -> Iterator[str]:

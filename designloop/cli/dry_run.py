@@ -23,7 +23,8 @@ def dry_run(path: Path, overrides: Sequence[str]) -> str:
     campaign = load(path, overrides=overrides)
     oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
     design = _first_design(campaign)
-    task = Task(trial=0, attempt=1, design=design, context=Context(seed=seed_of(campaign.seed, "oracle", 0)))
+    context = Context(seed=seed_of(campaign.seed, "oracle", 0), fidelity=campaign.fidelity)
+    task = Task(trial=0, attempt=1, design=design, context=context)
     outcome = attempt(CampaignOracle(campaign=campaign, oracle=oracle), task)
     return "\n".join([validate_report(campaign), "", *_told(campaign, design, outcome)])
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,21 +80,68 @@ class Dies:
 
     def evaluate(self, expression: Expression) -> Array | None:
         """An expression over outputs, process variables and design, (dies,); None where a die lacks one."""
+        columns = self.columns(expression)
+        if columns is None:
+            return None
+        return np.broadcast_to(np.asarray(expression.evaluate(columns), dtype=float), len(self.answers))
+
+    def columns(self, expression: Expression) -> dict[str, Any] | None:
+        """What an expression names, each of shape (dies,) or one number; None where a die lacks one."""
         process = {n: np.array([s[n] for s in self.samples]) for n in self.samples[0]} if self.samples else {}
         known = self.campaign.known(self.design, process)
-        columns = {}
-        for name in expression.names:
-            columns[name] = known[name] if name in known else self.column(name)
-            if columns[name] is None:
-                return None
-        return np.broadcast_to(np.asarray(expression.evaluate(columns), dtype=float), len(self.answers))
+        columns = {name: known[name] if name in known else self.column(name) for name in expression.names}
+        return None if any(column is None for column in columns.values()) else columns
 
     def outcome(self, outcome: Outcome) -> Observation | None:
         """One outcome aggregated over the dies; None where the dies do not carry it."""
         if outcome.aggregate == "yield":
             return self.share_in_spec()
         values = self.evaluate(outcome.expression)
-        return None if values is None else aggregate(values, outcome.aggregate)
+        if values is None:
+            return None
+        node = outcome.expression.node
+        if node.operation == "name" and not node.arguments[1] and node.arguments[0] in self.outputs:
+            return self.output(node.arguments[0], outcome.aggregate)
+        if outcome.aggregate == "mean":
+            return Observation(value=float(values[1:].mean()), sem=replicate_sem(values[1:]))
+        at = chosen(values, outcome.aggregate)
+        return Observation(value=float(values[at]), sem=self.propagated(outcome.expression, values)[at])
+
+    def output(self, name: str, how: str) -> Observation | None:
+        """One output aggregated over the dies, with its errors; None where a die does not have it."""
+        values = self.column(name)
+        if values is None:
+            return None
+        known = [answer.metrics[name] for answer in self.answers]
+        if how != "mean":
+            return known[chosen(values, how)]
+        lower, upper = ([getattr(o, side) for o in known[1:]] for side in ("lower", "upper"))
+        return Observation(
+            value=float(values[1:].mean()), sem=replicate_sem(values[1:]),
+            lower=None if None in lower else float(np.mean(lower)),
+            upper=None if None in upper else float(np.mean(upper)),
+        )  # fmt: skip
+
+    def propagated(self, expression: Expression, values: Array) -> list[float | None]:
+        """Standard errors (dies,) of an expression, at most, to first order in those of its outputs.
+
+        How far the expression moves as each output moves by its standard error, added up as if all errors
+        went together: outputs of one evaluation are seldom independent. None where no output has one.
+        """
+        columns = self.columns(expression) or {}
+        total, known = np.zeros(len(values)), np.zeros(len(values), dtype=bool)
+        for name in expression.names & self.outputs:
+            sems = np.array([answer.metrics[name].sem for answer in self.answers], dtype=float)
+            known |= ~np.isnan(sems)
+            step = np.nan_to_num(sems)
+            sides = (expression.evaluate({**columns, name: columns[name] + s}) for s in (-step, step))
+            total += np.maximum(*(np.abs(side - values) for side in sides))
+        return [float(t) if k and np.isfinite(t) else None for t, k in zip(total, known, strict=True)]
+
+    @cached_property
+    def outputs(self) -> frozenset[str]:
+        """Names of the oracle's outputs."""
+        return frozenset(output.name for output in self.campaign.declaration.outputs)
 
     def working(self) -> NDArray[np.bool_]:
         """Which dies can exist, shape (dies,); a buckled or etched-away die cannot."""
@@ -106,7 +154,7 @@ class Dies:
 
     def meeting(self, spec: Spec) -> NDArray[np.bool_]:
         """Which dies meet one spec, shape (dies,), broken ones by what they report all the same."""
-        outputs = {output.name for output in self.campaign.declaration.outputs} & spec.slack.names
+        outputs = self.outputs & spec.slack.names
         good = np.array([outputs <= set(answer.metrics) for answer in self.answers])
         telling = np.flatnonzero(good).tolist()
         if telling:
@@ -163,15 +211,9 @@ def share(good: NDArray[np.bool_]) -> Observation:
     return Observation(value=float(counted.mean()), sem=max(replicate_sem(counted), binomial))
 
 
-def aggregate(values: Array, how: str) -> Observation:
-    """Values over the dies, the nominal die first, as one observation."""
-    if how == "max":
-        return Observation(value=float(values.max()))
-    if how == "min":
-        return Observation(value=float(values.min()))
-    if how == "mean":
-        return Observation(value=float(values[1:].mean()), sem=replicate_sem(values[1:]))
-    return Observation(value=float(values[0]))
+def chosen(values: Array, how: str) -> int:
+    """Which die an aggregate other than the mean stands for: the largest, the smallest or the nominal one."""
+    return int(values.argmax()) if how == "max" else int(values.argmin()) if how == "min" else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +277,8 @@ class CampaignOracle:
         hows = {"worst_corner": ("max", "min"), "mean": ("mean",)}.get(self.campaign.objective.mode, ())
         spread = {}
         for output in self.campaign.declaration.outputs if len(dies.answers) > 1 else ():
-            column = dies.column(output.name)
-            if column is not None:
-                spread.update({f"{output.name}.{how}": aggregate(column, how) for how in hows})
+            found = {f"{output.name}.{how}": dies.output(output.name, how) for how in hows}
+            spread.update({name: o for name, o in found.items() if o is not None})
         return spread
 
     def _broken(self, dies: Dies) -> str | None:

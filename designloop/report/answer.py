@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from designloop.oracle import Value
+from designloop.oracle import Observation, Value
 from designloop.record import RunRecord, TrialRecord
 from designloop.report.belief import Belief, judge
 from designloop.report.saved import last_model
@@ -31,6 +31,9 @@ class Margin:
     unit: str
     value: float | None
     spare: float | None
+    sem: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,10 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One evaluated design; parameters in the user's units, the objective's value in its unit."""
+    """One evaluated design; parameters in the user's units, the objective's value in its unit.
+
+    ``sem`` is the standard error of sampling, ``lower`` and ``upper`` bound the numerical error.
+    """
 
     trial: int
     parameters: Mapping[str, Value]
@@ -52,6 +58,8 @@ class Measured:
     sem: float | None
     feasible: bool
     margins: tuple[Margin, ...]
+    lower: float | None = None
+    upper: float | None = None
     on_bounds: Mapping[str, str] = field(default_factory=dict)
     """Parameter to ``lower`` or ``upper``."""
     specs: tuple[Share, ...] = ()
@@ -130,9 +138,15 @@ def answer(record: RunRecord) -> Answer:
         improvement=_improvement(measured, reference, minimize=record.minimize),
         belief=belief,
         predicted=_predicted(record, saved, best) if belief.believed and best and saved else None,
-        labels=tuple(campaign["oracle"].get("labels") or ()),
+        labels=_labels(campaign["oracle"]),
         units=all_units(record),
     )
+
+
+def _labels(oracle: Mapping[str, Any]) -> tuple[str, ...]:
+    """What must stand beside every number: the oracle's own words, and at which fidelity it was asked."""
+    fidelity = oracle.get("fidelity")
+    return (*(oracle.get("labels") or ()), *([f"fidelity {fidelity}"] if fidelity else []))
 
 
 def all_units(record: RunRecord) -> dict[str, str]:
@@ -182,8 +196,13 @@ def margins(record: RunRecord, trial: TrialRecord) -> tuple[Margin, ...]:
             spare = c["bound"] - value if c["relation"] == "<=" else value - c["bound"]
         unit = c.get("unit") or unit_of(record, c["metric"])
         named = {key: c[key] for key in ("metric", "relation", "bound")}
-        found.append(Margin(label=label, **named, unit=unit, value=value, spare=spare))
+        errors = _errors(trial.metrics.get(c["metric"]))
+        found.append(Margin(label=label, **named, unit=unit, value=value, spare=spare, **errors))
     return tuple(found)
+
+
+def _errors(observed: Observation | None) -> dict[str, Any]:
+    return {part: getattr(observed, part) for part in ("sem", "lower", "upper")} if observed else {}
 
 
 def labelled(record: RunRecord) -> list[tuple[str, Mapping[str, Any]]]:
@@ -207,7 +226,7 @@ def _measured(record: RunRecord, trial: TrialRecord | None) -> Measured | None:
         trial=trial.index,
         parameters=dict(trial.parameters),
         value=observed.value if observed else None,
-        sem=observed.sem if observed else None,
+        **{"sem": None, **_errors(observed)},
         feasible=record.is_feasible(trial),
         margins=margins(record, trial),
         on_bounds=on_bounds(record.campaign["parameters"], trial.parameters),

@@ -18,6 +18,7 @@ def last_screen(answer: Answer) -> str:
         *_wrapped(_headline(answer)),
         *_design(answer),
         *_margins(answer),
+        *_errors(answer),
         *_specs(answer),
         "",
         *_model(answer),
@@ -101,7 +102,8 @@ def _design(answer: Answer) -> list[str]:
     head = ["", "best" if answer.best else "nearest", "baseline" if other else ""]
     names = [*shown.parameters]
     rows = [[name, _starred(shown, name, answer), _parameter(other, name, answer)] for name in names]
-    rows.append([answer.metric, _value(shown, answer.unit), _value(other, answer.unit)])
+    if answer.metric not in names:
+        rows.append([answer.metric, _value(shown, answer.unit), _value(other, answer.unit)])
     lines = ["", *_table([head, *rows])]
     if shown.on_bounds:
         lines.append("  * on a bound of its range: a wider range may give more")
@@ -121,10 +123,28 @@ def _parameter(design: Measured | None, name: str, answer: Answer) -> str:
 
 
 def _value(design: Measured | None, unit: str) -> str:
-    if design is None:
-        return ""
-    error = f" +- {quantity(design.sem, unit)}" if design.sem else ""
-    return quantity(design.value, unit) + error
+    return with_errors(design, unit) if design else ""
+
+
+def with_errors(known: Measured | Margin, unit: str) -> str:
+    """A value with its sampling and its numerical error: ``8.1 GPa +- 0.2 GPa [7.9 .. 8.3]``."""
+    sampling = f" +- {quantity(known.sem, unit)}" if known.sem else ""
+    bounds = f" [{quantity(known.lower, '')} .. {quantity(known.upper, '')}]" if _is_bounded(known) else ""
+    return quantity(known.value, unit) + sampling + bounds
+
+
+def _is_bounded(known: Measured | Margin) -> bool:
+    return known.lower is not None or known.upper is not None
+
+
+def _errors(answer: Answer) -> list[str]:
+    """What the signs mean, where an interval is shown."""
+    shown = answer.best or answer.nearest
+    known: list[Measured | Margin] = [*(shown.margins if shown else ())]
+    known += [design for design in (shown, answer.baseline) if design]
+    if not any(map(_is_bounded, known)):
+        return []
+    return ["  +- is the standard error of sampling, [..] bounds the numerical error (a bias, not noise)"]
 
 
 def _margins(answer: Answer) -> list[str]:
@@ -137,9 +157,7 @@ def _margins(answer: Answer) -> list[str]:
             rows.append([m.label, "-", "not observed"])
             continue
         spare = quantity(abs(m.spare), m.unit)
-        rows.append(
-            [m.label, quantity(m.value, m.unit), f"{spare} {'to spare' if m.spare >= 0 else 'too far'}"]
-        )
+        rows.append([m.label, with_errors(m, m.unit), f"{spare} {'to spare' if m.spare >= 0 else 'too far'}"])
     return ["", "Constraints", *_table(rows)]
 
 

@@ -15,11 +15,13 @@ Row = dict[str, Any]
 def rows(record: RunRecord) -> list[Row]:
     """One mapping per trial, equal keys in all; a metric's errors follow it where any trial has them.
 
+    A parameter that is also the objective stands once, as a parameter.
+
     Keys of quantities end in their unit: ``beam_length [um]``. Absent values are None.
     """
     units = all_units(record)
     parameters = [p["name"] for p in record.campaign["parameters"]]
-    seen = {m for t in record.trials for m in t.metrics}
+    seen = {m for t in record.trials for m in t.metrics} - set(parameters)
     known = record.campaign.get("metrics") or {}
     metrics = [m for m in known if m in seen] + sorted(seen - set(known))
     errors = [

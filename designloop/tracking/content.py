@@ -140,7 +140,7 @@ def _trial_tags(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> dict
         RUN: record.name, KIND: "trial", TRIAL: str(trial.index), ATTEMPT: str(attempt.number),
         "status": status, "generator": str(trial.reason.get("generator") or trial.origin),
         "origin": trial.origin, "why": why, "reason": attempt.reason or "",
-        MODEL: trial.model or "",
+        MODEL: trial.model or "", "fidelity": attempt.fidelity or "",
         NOTE: "\n\n".join(part for part in (why, attempt.reason) if part),
         **{f"unit.{safe(n)}": unit[n] for n in (*trial.parameters, *attempt.metrics) if unit.get(n)},
         **labels(record),

@@ -54,6 +54,7 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
         "seed": campaign["seed"],
         "oracle": oracle["name"],
         "oracle.version": oracle.get("version"),
+        "fidelity": oracle.get("fidelity"),
         **{f"oracle.{k}": v for k, v in (oracle.get("options") or {}).items()},
         "strategy": strategy["name"],
         **{f"strategy.{k}": v for k, v in (strategy.get("options") or {}).items()},
@@ -179,6 +180,7 @@ def trial_table(record: RunRecord) -> str:
     parameters = [p["name"] for p in record.campaign["parameters"]]
     metrics = [m for m in record.campaign.get("metrics") or {} if any(m in t.metrics for t in record.trials)]
     metrics += sorted({m for t in record.trials for m in t.metrics} - set(metrics))
+    metrics = [m for m in metrics if m not in parameters]
     head = ["trial", "status", "feasible", "generator"]
     columns = head + [f"{n} [{unit[n]}]" if unit.get(n) else n for n in (*parameters, *metrics)]
     data = [

@@ -96,7 +96,7 @@ FILES = merged(
         parameters=st.dictionaries(NAMES, PARAMETERS, max_size=2), process=st.dictionaries(NAMES, NORMALS, max_size=1),
         derived=st.dictionaries(NAMES, NAMES, max_size=1), constraints=st.lists(NAMES, max_size=2),
         specs=st.lists(NAMES, max_size=1), baseline=DESIGNS, start_with=st.lists(DESIGNS, max_size=2),
-        existing_trials=EXISTING, strategy=STRATEGIES, stop=STOPS, execution=EXECUTIONS,
+        existing_trials=EXISTING, fidelity=NAMES, strategy=STRATEGIES, stop=STOPS, execution=EXECUTIONS,
         tracking=st.one_of(st.just("off"), TRACKINGS),
     ),
 )  # fmt: skip

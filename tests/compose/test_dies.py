@@ -211,6 +211,66 @@ def test_a_constraint_over_several_outputs_takes_its_worst_corner() -> None:
     assert metrics[named].value == pytest.approx(max(ratios))
 
 
+class Measured(Line):
+    """y with a sampling error of 0.1 and bounds 0.3 below and 0.5 above, u with an error of 0.2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fidelities: list[str | None] = []
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        self.fidelities.append(context.fidelity)
+        known = super().evaluate(parameters, context).metrics
+        y = known["y"].value
+        errors = {"y": Observation(value=y, sem=0.1, lower=y - 0.3, upper=y + 0.5)}
+        return Result(metrics={**known, **errors, "u": Observation(value=known["u"].value, sem=0.2)})
+
+
+def test_the_errors_of_the_nominal_die_stay_with_the_objective() -> None:
+    found = answer("objectives: [minimize: y]\n", oracle=Measured())["y"]
+    assert found == Observation(value=4.0, sem=0.1, lower=3.7, upper=4.5)
+
+
+def test_the_worst_corner_keeps_the_errors_of_its_die() -> None:
+    found = answer(WORST, oracle=Measured())["y.max"]
+    assert (found.value, found.sem) == (pytest.approx(5.5), 0.1)
+    assert (found.lower, found.upper) == (pytest.approx(5.2), pytest.approx(6.0))
+
+
+def test_the_mean_over_dies_averages_the_bounds_and_not_the_sampling_errors() -> None:
+    text = PROCESS.replace("0 MPa", "-40 MPa") + "objectives: [{minimize: y, mode: mean, samples: 256}]\n"
+    found = answer(text, oracle=Measured())["y.mean"]
+    assert found.lower == pytest.approx(found.value - 0.3)
+    assert found.upper == pytest.approx(found.value + 0.5)
+    assert (found.sem or 1.0) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("objective", "sem"),
+    [
+        pytest.param("3 * y", 0.3, id="scaled"),
+        pytest.param("y + room", 0.1, id="one of two has an error"),
+        pytest.param("abs(y - 4 um)", 0.1, id="in the kink"),
+        pytest.param("y - u / (1 um)", 0.3, id="at most the sum"),
+        pytest.param("max(y, 9 um)", 0.0, id="on the flat side"),
+        pytest.param("room / y", 5 / 3.9 - 5 / 4, id="ratio, by its larger side"),
+        pytest.param("room", None, id="none"),
+        pytest.param("x", None, id="a parameter"),
+    ],
+)
+def test_an_expression_carries_the_sampling_error_of_its_outputs(objective: str, sem: float | None) -> None:
+    text = f"objectives: [minimize: '{objective}']\n"
+    found = answer(text, oracle=Measured())[campaign(text).objective.metric]
+    assert found.sem == (None if sem is None else pytest.approx(sem))
+    assert (found.lower, found.upper) == (None, None)
+
+
+def test_every_die_is_asked_at_the_fidelity_of_the_trial() -> None:
+    oracle = Measured()
+    CampaignOracle(campaign=campaign(WORST), oracle=oracle).evaluate({"x": 4.0}, Context(fidelity="screen"))
+    assert oracle.fidelities == ["screen"] * 5
+
+
 @pytest.mark.parametrize(
     ("metrics", "words"),
     [

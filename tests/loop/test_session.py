@@ -12,6 +12,7 @@ from designloop.errors import CampaignError, RunError
 from designloop.record import RunRecord, read
 from designloop.replay import environment_differences, replay
 from designloop.session import resume, run
+from designloop.tracking.content import trial_content
 
 ORACLE = """
 from pathlib import Path
@@ -195,6 +196,84 @@ def test_a_revision_that_would_not_compare_is_refused(folder: Path, change: str,
     with pytest.raises(CampaignError, match=words):
         resume(record.directory, campaign=edited)
     assert len(read(record.directory).revisions) == 1
+
+
+CLASS = """
+from pathlib import Path
+
+from designloop.oracle import Declaration, Fidelity, Input, Observation, Output, Result
+
+
+class Cell:
+    declaration = Declaration(
+        name="cell", summary="A cell.",
+        inputs=(Input(name="x", lower=0, upper=10, unit="um"),
+                Input(name="n", lower=1, upper=64, integer=True, default=8)),
+        outputs=(Output("height", unit="nm"),),
+        fidelities=(Fidelity(name="coarse", settings={"n": 2}, cost=0.1), Fidelity(name="fine", settings={})),
+    )
+
+    def evaluate(self, parameters, context):
+        for name in ("cell.txt", "fields/cell.txt"):
+            path = context.directory / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{name} {context.fidelity} {parameters['n']}")
+        return Result(metrics={"height": Observation(value=(parameters["x"] - 3.3) ** 2)})
+"""
+
+
+def at_fidelity(folder: Path, name: str = "coarse") -> RunRecord:
+    (folder / "simulate.py").write_text(CLASS)
+    written(folder, extra=f"fidelity: {name}\n", **{":simulate": ":Cell"})
+    return run(load(folder / "campaign.yaml"), folder=folder / "runs")
+
+
+def test_a_fidelity_reaches_the_oracle_and_the_record(folder: Path) -> None:
+    record = at_fidelity(folder)
+    starts = [r for r in journal.read(record.directory) if r["kind"] == "start"]
+    assert [r["fidelity"] for r in starts] == ["coarse"] * 6
+    assert {a.fidelity for t in record.trials for a in t.attempts} == {"coarse"}
+    assert record.campaign["oracle"]["fidelity"] == "coarse"
+    assert record.campaign["fixed"]["n"] == [2, ""]
+    assert (record.directory / "trials" / "003" / "cell.txt").read_text() == "cell.txt coarse 2"
+    assert "(fidelity coarse)" in record.report["answer"]["screen"]
+
+
+def test_a_resumed_run_keeps_its_fidelity(folder: Path) -> None:
+    record = at_fidelity(folder)
+    more = resume(record.directory, campaign=load(folder / "campaign.yaml", overrides=("stop.trials=7",)))
+    assert [t.last.fidelity for t in more.trials if t.last] == ["coarse"] * 7
+    assert "another stop" in more.revisions[1]["changes"]
+
+
+def test_a_revision_of_the_fidelity_is_refused(folder: Path) -> None:
+    record = at_fidelity(folder)
+    edited = load(folder / "campaign.yaml", overrides=("fidelity=fine", "fixed={n: 2}"))
+    with pytest.raises(CampaignError, match="the fidelity from 'coarse' to 'fine', so its trials would not"):
+        resume(record.directory, campaign=edited)
+
+
+def test_a_run_recorded_before_there_were_fidelities_goes_on(folder: Path) -> None:
+    record = started(folder)
+    entries = journal.read(record.directory)
+    entries[0]["oracle"].pop("fidelity")
+    for entry in entries:
+        entry.pop("fidelity", None)
+    (record.directory / journal.FILE).write_bytes(b"".join(journal.encode(e) for e in entries))
+    more = resume(record.directory, campaign=load(written(folder), overrides=("stop.trials=7",)))
+    assert [t.status for t in more.trials] == ["completed"] * 7
+
+
+def test_files_of_a_trial_are_its_artifacts_even_where_two_have_one_name(folder: Path) -> None:
+    record = at_fidelity(folder)
+    assert record.trials[2].last is not None
+    assert record.trials[2].last.artifacts == {
+        "cell.txt": "trials/002/cell.txt", "fields/cell.txt": "trials/002/fields/cell.txt",
+    }  # fmt: skip
+    sent = trial_content(record, record.trials[2], record.trials[2].last, live=False).files
+    assert {name: path.read_text() for name, path in sent.items()} == {
+        "cell.txt": "cell.txt coarse 2", "fields/cell.txt": "fields/cell.txt coarse 2",
+    }  # fmt: skip
 
 
 def test_a_killed_report_is_made_up_for(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,33 @@ def test_kappa_changes_the_proposal():
     assert proposed(strategy("gp_ucb", kappa=0.0), history) != proposed(
         strategy("gp_ucb", kappa=4.0), history
     )
+
+
+def with_errors(history, **errors):
+    """The history with errors on every observation."""
+    trials = [
+        replace(
+            t,
+            metrics={
+                n: replace(o, **{k: f(o.value) for k, f in errors.items()}) for n, o in t.metrics.items()
+            },
+        )
+        for t in history.trials
+    ]
+    return replace(history, trials=tuple(trials))
+
+
+def test_the_standard_error_reaches_the_model_as_noise_and_numerical_bounds_do_not():
+    history, chosen = start(branin, count=8), strategy("gp_ucb")
+    bounded = with_errors(history, lower=lambda y: y - 30.0, upper=lambda y: y + 50.0)
+    noisy = with_errors(history, sem=lambda _: 30.0)
+    plain, same, other = (chosen.propose(h) for h in (history, bounded, noisy))
+    assert (same.candidates, same.fit) == (plain.candidates, plain.fit)
+    (learned,), (told,) = unpack(plain.model), unpack(other.model)
+    assert learned.noise == pytest.approx(unpack(same.model)[0].noise)
+    values = np.array([branin(t.parameters) for t in history.trials])
+    assert told.noise == pytest.approx((30.0 * told.transform.slope(values)) ** 2)
+    assert (told.noise > learned.noise).all()
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.96, 4.0])
