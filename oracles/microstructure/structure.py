@@ -21,7 +21,7 @@ class Polycrystal:
     """Grains on a grid: each pixel carries the index of its grain, each grain its orientation.
 
     ``labels``: ``(ny, nx)`` or ``(nz, ny, nx)``, values 0 .. n_grains - 1. ``angles``: ``(n_grains,)``, rad,
-    rotation of the crystal axes about x3, counter-clockwise from x towards y; period pi/2 for cubic crystals.
+    rotation of the crystal axes about x3, counter-clockwise from x towards y; period pi/2 for a <100> fibre.
     """
 
     labels: Ints
@@ -39,8 +39,8 @@ class Polycrystal:
 class TwoPhase:
     """Two phases on a grid: the share of the inclusion phase in each pixel.
 
-    ``share``: ``(ny, nx)`` or ``(nz, ny, nx)``, 0 (matrix) .. 1 (inclusion). A crisp image holds 0 and 1 only;
-    a supersampled one holds area (volume) fractions in the pixels that an interface crosses.
+    ``share``: ``(ny, nx)`` or ``(nz, ny, nx)``, 0 (matrix) .. 1 (inclusion). A crisp image holds 0 and 1
+    only; a supersampled one holds area (volume) fractions in the pixels that an interface crosses.
     """
 
     share: Floats
