@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from .elements import Operator
-from .equilibrium import CHUNK, check_tolerance, equilibrium
+from .equilibrium import CHUNK, equilibrium
 from .guards import SLACK, GuardViolation, voigt_reuss
-from .limits import check_coefficients, check_memory
+from .limits import check_coefficients, check_memory, check_tolerance
 from .periodic import TOLERANCE
 from .reference import PLANE, HeldMedium, Medium
 from .stiffness import isotropic_stiffness
@@ -109,7 +109,7 @@ def _tensile(stiffness: Tensor, film: Medium, tolerance: float) -> Modulus:
     start = affine(compliance[:1] / compliance[0, 0], film.grid)
     voxels = film.grid[0] * film.grid[1]
     values, bounds, iterations = [], [], 0
-    for part in stiffness.double().split(_chunk(stiffness)):
+    for part in stiffness.detach().cpu().double().split(_chunk(stiffness)):
         operator = Operator(PLANE, part, periodic=False)
         result = equilibrium(operator, reference, start=start, forces=None, tolerance=tolerance)
         values.append(result.energies[:, 0, 0] / voxels)
@@ -133,7 +133,7 @@ def _bending(stiffness: Tensor, film: Medium, tolerance: float) -> Modulus:
     modes = reference_modes(reference)
     parts = [
         fundamental(Operator(PLANE, part, periodic=False), reference, modes, tolerance=tolerance)
-        for part in stiffness.double().split(_chunk(stiffness))
+        for part in stiffness.detach().cpu().double().split(_chunk(stiffness))
     ]
     value = torch.cat([part.squared for part in parts]) / modes.squared[0]
     return Modulus(

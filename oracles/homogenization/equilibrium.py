@@ -13,7 +13,6 @@ from .periodic import MOST_ITERATIONS, PASSES, NotConverged
 from .reference import HeldMedium
 from .spectrum import floor_of
 
-TOLERANCES = (1e-13, 0.1)
 CHUNK = 2**20
 """Unknowns of all loads and structures that are solved together."""
 
@@ -63,7 +62,7 @@ def equilibrium(
         right, energies = _state(operator, field, forces)
         energy = energies.diagonal(dim1=1, dim2=2)
         norm = inner(right, reference(right))
-        bound = step.radau * norm
+        bound = step.factor(norm, floor) * norm
         if bool((bound <= tolerance * (energy - bound)).all()):
             return Equilibrium(field, energies, bound, (norm / energy).sqrt(), iterations)
         missing = 0 if forces is None else bound
@@ -71,13 +70,6 @@ def equilibrium(
         f"the equilibrium did not reach a relative tolerance of {tolerance:g} in {iterations} iterations "
         f"(reached {float((bound / energy).max()):.1e}); lower the contrast or loosen the tolerance"
     )
-
-
-def check_tolerance(tolerance: float) -> None:
-    """Raise ValueError for a tolerance that round-off or common sense forbids."""
-    smallest, largest = TOLERANCES
-    if not smallest <= tolerance <= largest:
-        raise ValueError(f"a tolerance lies between {smallest:g} and {largest:g}, not {tolerance:g}")
 
 
 def _state(operator: Operator, field: Tensor, forces: Tensor | None) -> tuple[Tensor, Tensor]:

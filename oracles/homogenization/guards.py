@@ -31,11 +31,13 @@ def check(operator: Operator, strain: Tensor, tensor: Tensor, flux: Tensor, boun
         raise GuardViolation("the effective tensor is not positive definite")
     upper, lower = voigt_reuss(operator)
     project = lambda mean: torch.einsum("ls,bst,mt->blm", strain, mean, strain)  # noqa: E731
-    _ordered(tensor, project(upper), size, "above Voigt's bound")
+    voigt = project(upper)
+    _ordered(tensor, voigt, SLACK * size[:, 0] + bound.sum(1, keepdim=True), "above Voigt's bound")
     if len(strain) == operator.kinematics.strains:
-        _ordered(project(lower), tensor, size, "below Reuss' bound")
-    reach = (bound * tensor.diagonal(dim1=-2, dim2=-1)).sqrt().amax(-1)[:, None, None]
-    if bool(((flux - tensor).abs() > SLACK * size + 10 * reach).any()):
+        _ordered(project(lower), tensor, SLACK * size[:, 0], "below Reuss' bound")
+    stiffest = voigt.diagonal(dim1=-2, dim2=-1).amax(-1, keepdim=True)
+    allowed = SLACK * stiffest + 10 * (bound * stiffest).sqrt().amax(-1, keepdim=True)
+    if bool(((flux - tensor).abs() > allowed[..., None]).any()):
         raise GuardViolation("the mean flux and the energy disagree (Hill's condition)")
     _uniform_stress(operator, strain, tensor, upper, bound, size)
 
@@ -52,10 +54,10 @@ def voigt_reuss(operator: Operator) -> tuple[Tensor, Tensor]:
     return C.mean(grid), torch.linalg.inv(compliance)
 
 
-def _ordered(smaller: Tensor, larger: Tensor, size: Tensor, words: str) -> None:
+def _ordered(smaller: Tensor, larger: Tensor, slack: Tensor, words: str) -> None:
     difference = larger - smaller
     lowest = torch.linalg.eigvalsh((difference + difference.transpose(1, 2)) / 2)
-    if bool((lowest < -SLACK * size[..., 0]).any()):
+    if bool((lowest < -slack).any()):
         raise GuardViolation(f"the effective tensor lies {words}")
 
 

@@ -9,12 +9,28 @@ from torch import Tensor
 from .elements import Kinematics
 
 SMALLEST_SIDE = 2
+TOLERANCES = (1e-13, 0.1)
+ASYMMETRY = 1e-9
+"""Of the largest component: round-off is let pass."""
 RESERVE = 0.9
 """Share of the free memory that a computation may take."""
 
 
+def check_tolerance(tolerance: float) -> None:
+    """Raise ValueError for a tolerance that round-off or common sense forbids."""
+    smallest, largest = TOLERANCES
+    if not smallest <= tolerance <= largest:
+        raise ValueError(f"a tolerance lies between {smallest:g} and {largest:g}, not {tolerance:g}")
+
+
 def check_coefficients(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) -> None:
     """Raise ValueError for a shape, value or load that cannot be homogenized."""
+    check_shape(kinematics, coefficients, loads)
+    check_values(kinematics, coefficients)
+
+
+def check_shape(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) -> None:
+    """Raise ValueError for a shape or load that cannot be homogenized; looks at no voxel."""
     d, s = kinematics.dimension, kinematics.strains
     scalar, tensors = coefficients.dim() == 1 + d, coefficients.dim() == 3 + d
     if not (d in (2, 3) and ((scalar and kinematics.components == 1) or tensors)):
@@ -30,15 +46,23 @@ def check_coefficients(kinematics: Kinematics, coefficients: Tensor, loads: list
         raise ValueError(f"loads are some of 0 to {s - 1}, not {loads}")
     if not coefficients.is_floating_point():
         raise ValueError("the voxels hold labels, not material values; look the values up first")
-    if not bool(torch.isfinite(coefficients).all()):
+
+
+def check_values(kinematics: Kinematics, coefficients: Tensor) -> None:
+    """Raise ValueError for voxels that no material has."""
+    s = kinematics.strains
+    lowest, highest = torch.aminmax(coefficients)
+    if not bool(torch.isfinite(lowest) & torch.isfinite(highest)):
         raise ValueError("a voxel holds an infinity or a NaN; every voxel needs a finite material value")
-    if tensors:
-        if not torch.allclose(coefficients, coefficients.transpose(1, 2), rtol=1e-9, atol=0):
+    if coefficients.dim() > 1 + kinematics.dimension:
+        pairs = [(i, j) for i in range(s) for j in range(i)]
+        skew = torch.stack([(coefficients[:, i, j] - coefficients[:, j, i]).abs().max() for i, j in pairs])
+        if bool(skew.max() > ASYMMETRY * torch.maximum(-lowest, highest)):
             raise ValueError("a voxel has a tensor that is not symmetric")
         return
-    if bool((coefficients < 0).any()):
+    if bool(lowest < 0):
         raise ValueError("a voxel is negative; conductivities and permeabilities are zero or more")
-    if not bool((coefficients > 0).flatten(1).any(1).all()):
+    if not bool((coefficients.flatten(1).amax(1) > 0).all()):
         raise ValueError("an image is zero everywhere: nothing conducts")
 
 
@@ -74,4 +98,5 @@ def bytes_needed(
     single = 4 * (nodal * (2 * monomials + 7) + chunk * voxels * 2)
     kept = 8 * len(coefficients) * loads * kinematics.strains * grid * 2 if fields else 0.0
     symbol = 16 * kinematics.components**2 * grid
-    return max(double + nodal * 4, single + nodal * 8) + kept + symbol
+    looked_through = 8 * 3 * len(coefficients) * grid
+    return max(double + nodal * 4, single + nodal * 8) + kept + symbol + looked_through

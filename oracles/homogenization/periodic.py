@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,13 +17,17 @@ from torch import Tensor
 from . import guards
 from .elements import Kinematics, Monomial, Operator, Terms, gradient, small_strain
 from .green import GreenOperator, green_operator
-from .iterate import conjugate_gradients, inner
-from .limits import check_coefficients, check_memory
+from .iterate import Iterate, conjugate_gradients, inner
+from .limits import check_memory, check_shape, check_tolerance, check_values
 from .spectrum import floor_of, reference_of
 
 TOLERANCE = 1e-6
 MOST_ITERATIONS = 5000
-PASSES = 8
+PASSES = 12
+NOTHING = 1e-12
+"""Share of the mean conductivity below which conductors that an insulator parts conduct nothing."""
+SLOW = 1e-4
+"""Reduction of the squared residual norm per pass that shows single precision at its end."""
 CACHE = 2**17
 """Unknowns per chunk on a CPU: what stays in its cache."""
 
@@ -96,19 +100,21 @@ def _homogenize(
     fields: bool,
 ) -> Effective:
     chosen = list(range(kinematics.strains)) if loads is None else list(loads)
-    check_coefficients(kinematics, coefficients, chosen)
+    check_tolerance(tolerance)
+    check_shape(kinematics, coefficients, chosen)
     grid = tuple(coefficients.shape[-kinematics.dimension :])
     unknowns = len(chosen) * kinematics.components * math.prod(grid)
     chunk = max(1, CACHE // unknowns) if coefficients.device.type == "cpu" else len(coefficients)
     chunk = min(chunk, len(coefficients))
     check_memory(kinematics, coefficients, chunk=chunk, loads=len(chosen), fields=fields)
+    check_values(kinematics, coefficients)
     reference = reference_of(kinematics, coefficients)
     unit = reference.abs().max()
     strain = torch.eye(kinematics.strains, dtype=torch.float64, device=coefficients.device)[chosen]
     system = _System(
         green_operator(kinematics, reference / unit, grid), strain, reference / unit, tolerance, fields
     )
-    parts = [system.solve(Operator(kinematics, part / unit)) for part in coefficients.double().split(chunk)]
+    parts = [system.solve(Operator(kinematics, part.double() / unit)) for part in coefficients.split(chunk)]
     return _joined(parts, float(unit))
 
 
@@ -128,8 +134,9 @@ class _System:
         load = operator.macroscopic(self.strain, self.green.grid)
         voxels = math.prod(self.green.grid)
         field: Tensor | None = None
-        radau, iterations, precision = 1 / floor, 0, torch.float32
-        start, before = None, None
+        step: Iterate | None = None
+        iterations, precision = 0, torch.float32
+        start = whole = before = None
         for _ in range(PASSES):
             terms = load if field is None else _sum(operator.expand(field), load)
             answer = operator.law(terms)
@@ -137,10 +144,12 @@ class _System:
             energy = tensor.diagonal(dim1=-2, dim2=-1)
             right = operator.forces(answer).neg_()
             size = right.abs().amax(tuple(range(2, right.dim())), keepdim=True).clamp_min(1e-300)
-            norm = self._norm(right / size) * size.reshape(energy.shape) ** 2
-            start = norm if start is None else start
-            bound = radau * norm
-            if bool((bound <= self.tolerance * (energy - bound)).all()):
+            square = size.reshape(energy.shape) ** 2
+            norm = self._norm(right / size) * square
+            bound = norm * (1 / floor if step is None else step.factor(norm, floor))
+            start, whole = (norm, energy) if start is None else (start, whole)
+            open_ = (bound > self.tolerance * (energy - bound)) & (guaranteed | (energy > NOTHING * whole))
+            if not bool(open_.any()):
                 flux = _work_of_load(load, answer)
                 guards.check(operator, self.strain, tensor / voxels, flux / voxels, bound / voxels)
                 return Effective(
@@ -151,20 +160,22 @@ class _System:
                     guaranteed=guaranteed,
                     **(self._fields(operator, terms) if self.fields else {}),
                 )
-            if before is not None and bool((bound > 0.1 * before).any()):
+            if before is not None and bool((open_ & (norm > SLOW * before)).any()):
                 precision = torch.float64
-            before = bound
-            step = conjugate_gradients(
+            before = norm
+            found = conjugate_gradients(
                 operator.to(precision),
                 self.green.to(precision),
                 (right / size).to(precision),
                 floor=floor,
-                energy=energy / size.reshape(energy.shape) ** 2,
+                energy=energy / square,
                 tolerance=0.5 * self.tolerance,
                 most=MOST_ITERATIONS,
             )
-            field = step.solution.double() * size if field is None else field + step.solution * size
-            radau, iterations = step.radau, iterations + step.iterations
+            step = replace(found, norm=found.norm * square)
+            gained = found.solution.double() * size
+            field = gained if field is None else field + gained
+            iterations += found.iterations
         raise NotConverged(
             f"the homogenization did not reach a relative tolerance of {self.tolerance:g} in {iterations} "
             f"iterations (reached {float((bound / energy).max()):.1e}); lower the contrast or the tolerance"

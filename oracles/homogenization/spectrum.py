@@ -7,11 +7,22 @@ from torch import Tensor
 
 from .elements import Kinematics
 
+NOT_DEFINITE = (
+    "a voxel has a tensor that is not positive definite (zero, or wrong in one constant); give pores a small "
+    "stiffness, such as 1e-4 of the solid's"
+)
+SINGULAR = 1e-14
+
 
 def reference_of(kinematics: Kinematics, coefficients: Tensor) -> Tensor:
     """A homogeneous medium with the symmetry of the mean of the batch: ``()`` or ``(s, s)``, double."""
-    means = coefficients.double().mean((0, *range(-kinematics.dimension, 0)))
-    return means if means.dim() == 0 else (means + means.T) / 2
+    means = coefficients.mean((0, *range(-kinematics.dimension, 0)), dtype=torch.float64)
+    if means.dim() == 0:
+        return means
+    reference = (means + means.T) / 2
+    if float(torch.linalg.eigvalsh(reference)[0]) <= SINGULAR * float(reference.abs().max()):
+        raise ValueError(NOT_DEFINITE)
+    return reference
 
 
 def floor_of(kinematics: Kinematics, coefficients: Tensor, reference: Tensor) -> tuple[Tensor, bool]:
@@ -33,10 +44,7 @@ def floor_of(kinematics: Kinematics, coefficients: Tensor, reference: Tensor) ->
     for image in torch.nonzero(lowest <= 0).flatten().tolist():
         lowest[image] = _exact(coefficients[image], reference)
     if bool((lowest <= 0).any()):
-        raise ValueError(
-            "a voxel has a stiffness that is not positive definite (zero, or wrong in one constant); give "
-            "pores a small stiffness, such as 1e-4 of the solid's"
-        )
+        raise ValueError(NOT_DEFINITE)
     return lowest[:, None], True
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,7 +35,7 @@ class Cubic:
 
 SILICON = Cubic()
 
-IN_PLANE_PERIOD = {"100": np.pi / 2, "110": np.pi, "111": np.pi / 3}
+IN_PLANE_PERIOD = {"100": torch.pi / 2, "110": torch.pi, "111": torch.pi / 3}
 """Angle, rad, after which the in-plane stiffness of a film of that fibre axis repeats."""
 
 _FRAMES: dict[str, tuple[tuple[float, ...], ...]] = {
@@ -85,10 +84,15 @@ def film_stiffness(
     inside, outside = [0, 1, 5], [2, 3, 4]
     plane_strain = C[..., inside, :][..., :, inside]
     if plane == "strain":
-        return plane_strain
+        return _symmetric(plane_strain)
     coupling = C[..., inside, :][..., :, outside]
     across = torch.linalg.inv(C[..., outside, :][..., :, outside])
-    return plane_strain - coupling @ across @ coupling.transpose(-1, -2)
+    return _symmetric(plane_strain - coupling @ across @ coupling.transpose(-1, -2))
+
+
+def _symmetric(stiffness: Tensor) -> Tensor:
+    """Without the round-off that the rotation left."""
+    return (stiffness + stiffness.transpose(-1, -2)) / 2
 
 
 def isotropic_stiffness(

@@ -18,7 +18,7 @@ from torch import Tensor
 from .elements import Operator
 from .iterate import inner
 from .periodic import NotConverged
-from .reference import HeldMedium
+from .reference import PLANE, HeldMedium
 from .spectrum import floor_of
 
 MOST_ITERATIONS = 500
@@ -47,14 +47,17 @@ class ReferenceModes:
 
 
 def reference_modes(held: HeldMedium) -> ReferenceModes:
-    """Modes of the reference with unit density, each voxel's mass shared out to its nodes."""
+    """Modes of the reference with unit density, each voxel's mass shared out to its nodes.
+
+    The first frequency is taken as ``fundamental`` takes it, so that round-off cancels in their ratio.
+    """
     ends = [torch.ones(n + 1, dtype=torch.float64) for n in held.medium.grid]
     for end in ends:
         end[0] = end[-1] = 0.5
     mass = torch.outer(*ends)
     nodal = np.tile(mass.numpy().ravel(), 2)[held.free]
     size = (held.free.size,) * 2
-    squared, shapes = eigsh(
+    (_, second), shapes = eigsh(
         held.matrix,
         k=2,
         M=diags_array(nodal),
@@ -62,9 +65,11 @@ def reference_modes(held: HeldMedium) -> ReferenceModes:
         OPinv=LinearOperator(size, held.factor.solve),
         v0=np.random.Generator(np.random.PCG64(0)).standard_normal(held.free.size),
     )
-    shape = torch.zeros(held.medium.nodes, dtype=torch.float64)
+    shape = torch.zeros(1, 1, *held.medium.nodes, dtype=torch.float64)
     shape.view(-1)[held.free] = torch.from_numpy(shapes[:, 0])
-    return ReferenceModes((float(squared[0]), float(squared[1])), shape[None, None], mass)
+    stiff = Operator(PLANE, held.medium.stiffness[None, :, :, None, None], periodic=False)
+    first = inner(shape, stiff(shape)) / inner(shape, mass * shape)
+    return ReferenceModes((float(first), float(second)), shape, mass)
 
 
 def fundamental(

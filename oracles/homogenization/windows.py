@@ -16,8 +16,8 @@ from torch import Tensor
 
 from . import guards
 from .elements import Operator
-from .equilibrium import CHUNK, Equilibrium, check_tolerance, equilibrium
-from .limits import check_coefficients, check_memory
+from .equilibrium import CHUNK, Equilibrium, equilibrium
+from .limits import check_coefficients, check_memory, check_tolerance
 from .periodic import TOLERANCE
 from .reference import PLANE, Bools, HeldMedium, Medium
 from .spectrum import reference_of
@@ -59,6 +59,7 @@ def apparent_stiffness(
         raise ValueError(f"a window is held by {' or '.join(get_args(Boundary))}, not by {boundary!r}")
     check_tolerance(tolerance)
     check_coefficients(PLANE, stiffness, [0, 1, 2])
+    stiffness = stiffness.detach().cpu()
     ny, nx = stiffness.shape[-2:]
     chunk = min(len(stiffness), max(1, CHUNK // (6 * ny * nx)))
     check_memory(PLANE, stiffness, chunk=chunk, loads=3, fields=fields)
@@ -75,7 +76,7 @@ def apparent_stiffness(
 def affine(strain: Tensor, grid: tuple[int, int]) -> Tensor:
     """Nodal displacements ``(1, loads, 2, ny + 1, nx + 1)`` of uniform strains ``(loads, 3)``.
 
-    They vanish at the first node, and u_y along the whole first row of nodes where eps_yy is zero.
+    They vanish at the first node, u_y along the whole first row of nodes.
     """
     y, x = (torch.arange(n + 1, dtype=torch.float64) for n in grid)
     exx, eyy, gxy = strain.T[..., None, None]

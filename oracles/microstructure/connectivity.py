@@ -38,14 +38,14 @@ def percolates(phase: Phase, *, periodic: bool) -> tuple[bool, ...]:
     neighbouring period, so the endless medium is spanned (a path may wind through several periods and other
     axes). Source: Torquato 2002, ch. 9; winding by node potentials, cf. Newman & Ziff 2001.
     """
-    labels, _ = ndimage.label(phase)
+    labels: Ints = np.asarray(ndimage.label(phase)[0], dtype=np.int32)
     if periodic:
         return tuple(bool(wound) for wound in _windings(_contacts(labels), phase.ndim)[::-1])
-    ends = [(labels.take(0, axis), labels.take(-1, axis)) for axis in reversed(range(phase.ndim))]
+    ends = [(np.take(labels, 0, axis), np.take(labels, -1, axis)) for axis in reversed(range(phase.ndim))]
     return tuple(bool(np.intersect1d(low[low > 0], high[high > 0]).size) for low, high in ends)
 
 
-def _contacts(labels: Ints) -> list[Contacts]:
+def _contacts(labels: npt.NDArray[np.integer]) -> list[Contacts]:
     """Per axis: pairs of labels that meet across the periodic border, last layer to first."""
     pairs = (
         np.stack([labels.take(-1, axis).ravel(), labels.take(0, axis).ravel()], axis=1).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ def describe(structure: Polycrystal | TwoPhase) -> dict[str, float]:
 def grain_sizes(labels: Ints, *, pixel: float) -> Floats:
     """Area in um^2 (volume in um^3) of each grain that the image shows, in the order of the labels."""
     counts = np.bincount(labels.ravel())
-    return counts[counts > 0] * pixel**labels.ndim
+    return np.asarray(counts[counts > 0] * pixel**labels.ndim, dtype=np.float64)
 
 
 def equivalent_diameters(sizes: Floats, *, dimension: int) -> Floats:
@@ -71,7 +72,8 @@ def texture_index(orientation: Floats, *, fold: int = 4) -> float:
 
 
 def _of_grains(structure: Polycrystal) -> dict[str, float]:
-    labels, grid = structure.labels, {"pixel": structure.pixel, "periodic": structure.periodic}
+    labels = structure.labels
+    grid: dict[str, Any] = {"pixel": structure.pixel, "periodic": structure.periodic}
     sizes = grain_sizes(labels, pixel=structure.pixel)
     whole = whole_grains(labels, periodic=structure.periodic)
     diameters = equivalent_diameters(sizes[whole] if whole.any() else sizes, dimension=labels.ndim)
@@ -89,7 +91,8 @@ def _of_grains(structure: Polycrystal) -> dict[str, float]:
 
 
 def _of_phases(structure: TwoPhase) -> dict[str, float]:
-    inclusion, grid = structure.share >= 0.5, {"pixel": structure.pixel, "periodic": structure.periodic}
+    inclusion = structure.share >= 0.5
+    grid: dict[str, Any] = {"pixel": structure.pixel, "periodic": structure.periodic}
     axes = dict(enumerate("xyz"[: inclusion.ndim]))
     spans = percolates(inclusion, periodic=structure.periodic)
     return {

@@ -70,7 +70,7 @@ def chord_lengths(image: Image, *, axis: int, pixel: float, periodic: bool) -> t
     begin = np.flatnonzero(starts)
     end = np.append(begin[1:], lines.size)
     kept = np.full(begin.shape, True) if periodic else (begin % count > 0) & (end % count > 0)
-    return (end - begin)[kept] * pixel, lines.ravel()[begin[kept]]
+    return np.asarray((end - begin)[kept] * pixel, dtype=np.float64), lines.ravel()[begin[kept]]
 
 
 def specific_interface(image: Image, *, pixel: float, periodic: bool) -> float:

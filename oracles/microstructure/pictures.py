@@ -52,7 +52,7 @@ def picture(
     turn = math.degrees(period)
     angles = np.degrees(structure.orientation) % turn
     look = {"cmap": "twilight", "vmin": 0, "vmax": turn}
-    key = _bar("crystal rotation [deg]", ticks=np.linspace(0, turn, 7))
+    key = _bar("crystal rotation [deg]", ticks=np.linspace(0, turn, 4))
     return _save(path, angles, structure, title=title, look=look, key=key, lines={INK: 0.5})
 
 
@@ -102,7 +102,7 @@ def _panels(shape: tuple[int, ...], pixel: float) -> tuple[list[_Panel], bool]:
         ], False
     along_x = shape[1] >= shape[0]
     length, slenderness = max(shape), max(shape) / min(shape)
-    strips = round(math.sqrt(slenderness / 2)) if slenderness > 6 else 1
+    strips = min(round(math.sqrt(slenderness / 2)), 6) if slenderness > 6 else 1
     step = math.ceil(length / strips)
     cuts = [slice(start, start + step) for start in range(0, length, step)]
     if along_x:
@@ -128,9 +128,12 @@ def _save(
     wide, tall = (float((np.sum if along else np.max)([side[i] for side in sides]))
                   for i, along in enumerate((not below, below)))  # fmt: skip
     scale = min(8.5 / wide, 4.6 / tall)
-    size = (max(scale * wide + 0.75 * columns + 0.9, 4.4), scale * tall + 0.55 * rows + 0.5)
+    margin = 0.5 if values.ndim == 2 else 0.9
+    size = (max(scale * wide + 0.75 * columns + 0.9, 4.4), max(scale * tall + 0.55 * rows + margin, 2.2))
     with mpl.rc_context(RC):
-        figure = Figure(figsize=size, layout="compressed", dpi=130)
+        # "compressed" hugs a plane's colour bar but would scale the unlike sections of a flat volume differently
+        layout = "compressed" if values.ndim == 2 else "constrained"
+        figure = Figure(figsize=size, layout=layout, dpi=130)
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(rows, columns, squeeze=False, gridspec_kw=ratios).ravel())
         for one, panel, side in zip(axes, panels, sides, strict=True):
@@ -144,7 +147,7 @@ def _save(
             )
             edges = _edges(_boundaries_of(structure)[panel.index], panel.corner, structure.pixel)
             for color, width in (lines or {}).items():
-                one.add_collection(LineCollection(edges, colors=color, linewidths=width))
+                one.add_collection(LineCollection(list(edges), colors=color, linewidths=width))
             one.set(
                 title=panel.title,
                 xlabel=f"{panel.names[0]} [um]",
@@ -166,7 +169,7 @@ def _edges(image: Image, corner: tuple[float, float], pixel: float) -> Image:
     """Pixel edges between unlike pixels, ``(n, 2 ends, x y)`` in um."""
     upright = np.argwhere(image[:, 1:] != image[:, :-1])[:, None, ::-1] + np.array([[1, 0], [1, 1]])
     level = np.argwhere(image[1:] != image[:-1])[:, None, ::-1] + np.array([[0, 1], [1, 1]])
-    return np.concatenate([upright, level]) * pixel + np.array(corner)
+    return np.asarray(np.concatenate([upright, level]) * pixel + np.array(corner))
 
 
 def _legend(figure: Figure, axes: list[Axes], shown: AxesImage) -> object:  # noqa: ARG001

@@ -26,23 +26,27 @@ TYPES = {"i": ("Int32", "<i4"), "u": ("UInt8", "<u1"), "b": ("UInt8", "<u1"), "f
 def write_vti(
     structure: Polycrystal | TwoPhase, path: Path, *, fields: Mapping[str, Image] | None = None
 ) -> Path:
-    """Write a structure, and fields on its pixels, as cell data; a 2-D one becomes one layer. Returns the path.
+    """Write a structure and fields on its pixels as cell data and return the path; 2-D becomes one layer.
 
-    A polycrystal gives the arrays ``grain`` and ``angle [deg]``, two phases ``share``. ``fields``: by name with
-    its unit, such as ``"stress_xx [GPa]"``; of the structure's shape, or ``(components, *shape)`` for vectors
-    and tensors in Voigt order. Raises ValueError for a field of another shape.
+    A polycrystal gives the arrays ``grain`` and ``angle [deg]``, two phases ``share``. ``fields``: by name
+    with its unit, such as ``"stress_xx [GPa]"``; of the structure's shape, or ``(components, *shape)`` for
+    vectors and tensors in Voigt order. Raises ValueError for a field of another shape.
     """
     if isinstance(structure, Polycrystal):
-        cells = {"grain": structure.labels, "angle [deg]": np.degrees(structure.orientation)}
+        cells: dict[str, Image] = {
+            "grain": structure.labels,
+            "angle [deg]": np.degrees(structure.orientation),
+        }
     else:
         cells = {"share": structure.share}
     grid = next(iter(cells.values())).shape
     arrays = "".join(_array(name, values, grid) for name, values in (cells | dict(fields or {})).items())
     extent = " ".join(f"0 {n}" for n in (*grid[::-1], 1)[:3])
+    spacing = " ".join([repr(float(structure.pixel))] * 3)
     path.write_text(
         '<?xml version="1.0"?>\n<VTKFile type="ImageData" version="1.0" byte_order="LittleEndian" '
         'header_type="UInt64" compressor="vtkZLibDataCompressor">\n'
-        f'<ImageData WholeExtent="{extent}" Origin="0 0 0" Spacing="{" ".join([repr(float(structure.pixel))] * 3)}">\n'
+        f'<ImageData WholeExtent="{extent}" Origin="0 0 0" Spacing="{spacing}">\n'
         f'<Piece Extent="{extent}">\n<CellData>\n{arrays}</CellData>\n</Piece>\n</ImageData>\n</VTKFile>\n',
         encoding="utf-8",
     )
@@ -62,7 +66,7 @@ def _array(name: str, values: Image, grid: tuple[int, ...]) -> str:
 
 
 def _encoded(data: bytes) -> str:
-    """One zlib block behind its header: number of blocks, block size, size of a last shorter block, packed size."""
+    """One zlib block behind its header: block count, block size, size of a shorter last one, packed size."""
     packed = zlib.compress(data)
     header = np.array([1, len(data), 0, len(packed)], dtype="<u8").tobytes()
     return (base64.b64encode(header) + base64.b64encode(packed)).decode("ascii")

@@ -51,7 +51,7 @@ def levelled_waves(
     """Waves of one length and random directions: a bicontinuous structure around one half.
 
     ``size``: sides ``(x, y[, z])`` of the box, um. ``wavelength``: um; at a fraction of one half the mean
-    chord of either phase is wavelength * sqrt(dimension) / 2. ``bandwidth``: relative spread of the wavelength
+    chord of either phase is wavelength * sqrt(dimension) / 2. ``bandwidth``: its relative spread
     (log-normal). ``stretch``: how much longer the structure is along each axis. ``exact_fraction``: see
     :func:`filtered_noise`. Raises ValueError for values out of range and for a periodic box too short for
     one wave. Source: Cahn 1965; Soyarslan et al. 2018 (periodic form).
@@ -65,7 +65,7 @@ def levelled_waves(
         directions = rng.standard_normal((n_waves, len(size)))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         lengths = wavelength * np.exp(bandwidth * rng.standard_normal((n_waves, 1)))
-        return 2 * math.pi * directions / (lengths * factors)
+        return np.asarray(2 * math.pi * directions / (lengths * factors))
 
     return _cut(size, draw_vectors, volume_fraction, seed, periodic, n_waves, exact_fraction)
 
@@ -183,7 +183,7 @@ def _evaluate(waves: Waves, shape: tuple[int, ...]) -> Floats:
 
     def layer(offset: Floats) -> Floats:
         rows = y + waves.phases + offset
-        return scale * (np.concatenate([np.cos(rows), np.sin(rows)], axis=1) @ columns)
+        return np.asarray(scale * (np.concatenate([np.cos(rows), np.sin(rows)], axis=1) @ columns))
 
     return np.stack([layer(offset) for offset in z[0]]) if z else layer(np.zeros(1))
 
