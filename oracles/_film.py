@@ -20,7 +20,8 @@ from .homogenization.stiffness import film_stiffness, principal_youngs_moduli, y
 from .homogenization.windows import apparent_stiffness
 from .microstructure.orientations import Texture, draw_angles
 from .microstructure.pictures import picture
-from .microstructure.sites import child_seed, spacing_of
+from .microstructure.seeds import child_seed
+from .microstructure.sites import spacing_of
 from .microstructure.structure import Polycrystal
 from .microstructure.tessellation import draw, tessellate
 

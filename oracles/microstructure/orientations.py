@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
-from .sites import generator
+from .seeds import generator
 from .structure import Floats
 
 PERIODS = {"100": math.pi / 2, "110": math.pi, "111": 2 * math.pi / 3}

@@ -9,7 +9,8 @@ import numpy as np
 from .diameters import Diameters
 from .drawing import squared_distances
 from .inhibition import inhibited
-from .particles import Packing, random_generator
+from .particles import Packing
+from .seeds import generator
 from .structure import Floats
 
 _POINTS_ACROSS = {2: 24, 3: 16}
@@ -32,7 +33,7 @@ def boolean(
     if not 0.0 < volume_fraction < 1.0:
         raise ValueError(f"a volume fraction of {volume_fraction:g} is not between 0 and 1")
     volume = Diameters(diameter=diameter).mean_volume(len(size))
-    rng = random_generator(seed)
+    rng = generator(seed)
     count = rng.poisson(boolean_count(volume_fraction=volume_fraction, mean_volume=volume, size=size))
     return Packing(
         centres=rng.random((count, len(size))) * size, radii=np.full(count, diameter / 2.0), size=size

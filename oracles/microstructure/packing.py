@@ -11,7 +11,8 @@ from .dense import RANDOM_CLOSE, relaxed
 from .diameters import Diameters
 from .inhibition import inhibited
 from .overlapping import boolean, boolean_count, penetrable
-from .particles import Packing, particle_fraction, particle_volumes, random_generator, smallest_distance
+from .particles import Packing, particle_fraction, particle_volumes, smallest_distance
+from .seeds import generator
 from .structure import Floats
 
 __all__ = ["Packing", "boolean", "pack", "particle_fraction", "smallest_distance"]
@@ -70,7 +71,7 @@ def pack(
         spread=alignment_spread,
     )
     _refuse_nonsense(size, volume_fraction, sizes, order, minimum_gap, impenetrability)
-    rng = random_generator(seed)
+    rng = generator(seed)
     if impenetrability < 1.0:
         return _overlapping(size, volume_fraction, sizes, order, impenetrability, rng)
     radii = sizes.filling(volume_fraction * math.prod(size), len(size), rng, multiple=chain_length)

@@ -51,13 +51,6 @@ class Packing:
         return np.stack([self.radii * stretch, self.radii / stretch], axis=-1)
 
 
-def random_generator(seed: int | np.random.SeedSequence) -> np.random.Generator:
-    """The random numbers of one structure; raises ValueError for a negative seed."""
-    if isinstance(seed, int) and seed < 0:
-        raise ValueError(f"the seed {seed} is negative; write a whole number from 0 up")
-    return np.random.Generator(np.random.PCG64(seed))
-
-
 def particle_volumes(radii: Floats, dimension: int) -> Floats:
     """Areas (2-D, um2) or volumes (3-D, um3) of particles with these radii."""
     return math.pi * radii**2 if dimension == 2 else 4.0 / 3.0 * math.pi * radii**3

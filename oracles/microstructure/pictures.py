@@ -1,6 +1,6 @@
 """Pictures of structures and of local fields as PNG: x to the right, y up, lengths in um.
 
-A volume shows its three mid-planes; a slender beam is folded into a few strips, each with its own scale.
+A volume shows its three mid-planes; a slender beam is folded into a few strips, all to one scale.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from .structure import Polycrystal, TwoPhase
@@ -128,11 +129,11 @@ def _save(
     wide, tall = (float((np.sum if along else np.max)([side[i] for side in sides]))
                   for i, along in enumerate((not below, below)))  # fmt: skip
     scale = min(8.5 / wide, 4.6 / tall)
-    margin = 0.5 if values.ndim == 2 else 0.9
+    margin = 0.6 if values.ndim == 2 else 1.0
     size = (max(scale * wide + 0.75 * columns + 0.9, 4.4), max(scale * tall + 0.55 * rows + margin, 2.2))
     with mpl.rc_context(RC):
-        # "compressed" hugs a plane's colour bar but would scale the unlike sections of a flat volume differently
-        layout = "compressed" if values.ndim == 2 else "constrained"
+        # "compressed" hugs a plane's colour bar, but gives unlike sections of a volume unlike scales
+        layout = ConstrainedLayoutEngine(h_pad=0.09, compress=values.ndim == 2)
         figure = Figure(figsize=size, layout=layout, dpi=130)
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(rows, columns, squeeze=False, gridspec_kw=ratios).ravel())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .orientations import UNIFORM, Texture, draw_angles
-from .sites import child_seed
+from .seeds import child_seed
 from .structure import Polycrystal
 from .tessellation import draw, tessellate
 

@@ -13,30 +13,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .power import sampled_cells, wrap
+from .seeds import generator
 from .structure import Floats
 
 REGULARIZATIONS = ("jitter", "hardcore", "poisson", "lloyd")
 _BALL = {2: math.pi / 4, 3: math.pi / 6}
 _ROUNDS = 400
 _MOST_STEPS = 50
-
-
-def generator(seed: int | np.random.SeedSequence, *key: int) -> np.random.Generator:
-    """PCG64 stream of a seed; ``key`` names an independent child stream, as ``SeedSequence.spawn`` would.
-
-    Unlike ``spawn`` it keeps no count in the seed: equal arguments give equal streams. Raises ValueError for
-    a seed that is not a whole number >= 0 or a SeedSequence.
-    """
-    return np.random.Generator(np.random.PCG64(child_seed(seed, *key)))
-
-
-def child_seed(seed: int | np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
-    """Seed of a child stream: ``child_seed(seed, k)`` equals ``SeedSequence(seed).spawn(k + 1)[k]``."""
-    if isinstance(seed, np.random.SeedSequence):
-        return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"the seed is {seed!r}; give a whole number >= 0 or a SeedSequence")
-    return np.random.SeedSequence(int(seed), spawn_key=key)
 
 
 def diameter_of(spacing: float, *, dimension: int) -> float:

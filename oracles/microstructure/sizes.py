@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .power import least_power, sampled_cells
-from .sites import generator
+from .seeds import generator
 from .structure import Floats
 
 LARGEST_SPREAD = 0.6

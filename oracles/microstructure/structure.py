@@ -56,8 +56,11 @@ class TwoPhase:
 def shape_of(size: tuple[float, ...], pixel: float) -> tuple[int, ...]:
     """Grid shape ``(ny, nx)`` or ``(nz, ny, nx)`` of a domain ``size = (x, y[, z])`` in um.
 
-    Raises ValueError where a side is not a whole number of pixels (to one part in a million).
+    Raises ValueError where a side is not a whole number of pixels (to one part in a million) or where a pixel
+    has no size.
     """
+    if not pixel > 0:
+        raise ValueError(f"a pixel of {pixel:g} um has no size; give a length above 0")
     counts = [side / pixel for side in size]
     for side, count in zip(size, counts, strict=True):
         if round(count) < 1 or abs(count - round(count)) > 1e-6 * count:

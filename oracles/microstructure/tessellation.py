@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .power import centres, owners
-from .sites import check_box, child_seed, place_sites, positive
+from .seeds import child_seed
+from .sites import check_box, place_sites, positive
 from .sizes import fit_sizes
 from .structure import Floats, Ints, Polycrystal, shape_of
 

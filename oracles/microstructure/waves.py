@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from .seeds import generator
 from .structure import Floats, TwoPhase, shape_of
 
 
@@ -137,8 +138,7 @@ def _cut(
         raise ValueError(f"volume_fraction is {fraction:g}; give a value between 0 and 1")
     if n_waves < 1:
         raise ValueError(f"n_waves is {n_waves}; give at least 1")
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    rng = np.random.Generator(np.random.PCG64(sequence))
+    rng = generator(seed)
     vectors = _snapped(draw_vectors, rng, size) if periodic else draw_vectors(rng)
     phases = rng.uniform(0, 2 * math.pi, len(vectors))
     law = Waves(

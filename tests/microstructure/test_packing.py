@@ -350,7 +350,7 @@ def test_a_seed_sequence_serves_as_a_seed_again_and_again():
         ({"chain_length": 3, "minimum_gap": 1.0, "chain_gap": 0.5}, "chain_gap 0.5 um is below"),
         ({"chain_length": 13}, "does not fit a periodic box"),
         ({"aspect_ratio": 20.0, "diameter": 12.0}, "half the shortest side"),
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"seed": -1}, "the seed is -1; give a whole number"),
         ({"volume_fraction": 0.7, "impenetrability": 0.99}, "not reached with impenetrability 0.99"),
         ({"volume_fraction": 0.5, "chain_length": 8}, "chains of 8 came to a stop at"),
     ],

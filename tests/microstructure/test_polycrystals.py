@@ -5,7 +5,8 @@ import pytest
 
 from designloop_oracles.microstructure.orientations import PERIODS, Texture
 from designloop_oracles.microstructure.polycrystals import polycrystal, polycrystals
-from designloop_oracles.microstructure.sites import REGULARIZATIONS, child_seed
+from designloop_oracles.microstructure.seeds import child_seed
+from designloop_oracles.microstructure.sites import REGULARIZATIONS
 
 OPTIONS = {"size": (2.0, 2.0), "spacing": 0.5, "pixel": 2 / 64, "periodic": False}
 

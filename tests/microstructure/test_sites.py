@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from designloop_oracles.microstructure.power import sampled_cells
+from designloop_oracles.microstructure.seeds import child_seed, generator
 from designloop_oracles.microstructure.sites import (
     REGULARIZATIONS,
-    child_seed,
     diameter_of,
-    generator,
     place_sites,
     relax,
     spacing_of,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designloop_oracles.microstructure.sites import REGULARIZATIONS, generator
+from designloop_oracles.microstructure.seeds import generator
+from designloop_oracles.microstructure.sites import REGULARIZATIONS
 from designloop_oracles.microstructure.tessellation import Tessellation, draw, rasterize, tessellate
 
 PINNED = {
