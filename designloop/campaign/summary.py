@@ -145,14 +145,14 @@ def _process(c: Campaign, v: ProcessVariable) -> str:
 def _objective(c: Campaign) -> str:
     o, outcome = c.objective, c.outcomes[0]
     how = {
-        "nominal": "at the nominal die",
+        "nominal": "at the nominal die" if c.process else "",
         "mean": f"averaged over {o.samples} dies",
         "worst_corner": f"at the worst of {_dies(c)} corners ({o.sigma:g} sigma)",
         "yield": f"share of {o.samples} dies that meet every spec",
     }[o.mode]
     verb = "minimize" if o.minimize else "maximize"
     text = "yield" if o.mode == "yield" else outcome.expression.text
-    return f"{verb} {text}{f' [{outcome.unit}]' if outcome.unit else ''} {how}"
+    return f"{verb} {text}{f' [{outcome.unit}]' if outcome.unit else ''} {how}".rstrip()
 
 
 def _bound(c: Campaign, index: int) -> str:
