@@ -61,8 +61,7 @@ def equilibrium(
         field, iterations = field + step.solution, iterations + step.iterations
         right, energies = _state(operator, field, forces)
         energy = energies.diagonal(dim1=1, dim2=2)
-        norm = inner(right, reference(right))
-        bound = step.factor(norm, floor) * norm
+        norm, bound = step.errors(right, floor=floor, norm=lambda r: inner(r, reference(r)).clamp_min(0))
         if bool((bound <= tolerance * (energy - bound)).all()):
             return Equilibrium(field, energies, bound, (norm / energy).sqrt(), iterations)
         missing = 0 if forces is None else bound

@@ -33,8 +33,7 @@ def check(operator: Operator, strain: Tensor, tensor: Tensor, flux: Tensor, boun
     project = lambda mean: torch.einsum("ls,bst,mt->blm", strain, mean, strain)  # noqa: E731
     voigt = project(upper)
     _ordered(tensor, voigt, SLACK * size[:, 0] + bound.sum(1, keepdim=True), "above Voigt's bound")
-    if len(strain) == operator.kinematics.strains:
-        _ordered(project(lower), tensor, SLACK * size[:, 0], "below Reuss' bound")
+    _ordered(project(lower), tensor, SLACK * size[:, 0], "below Reuss' bound")
     stiffest = voigt.diagonal(dim1=-2, dim2=-1).amax(-1, keepdim=True)
     allowed = SLACK * stiffest + 10 * (bound * stiffest).sqrt().amax(-1, keepdim=True)
     if bool(((flux - tensor).abs() > allowed[..., None]).any()):

@@ -17,29 +17,43 @@ from torch import Tensor
 Linear = Callable[[Tensor], Tensor]
 
 
-AGREEMENT = 0.1
 STALL = {torch.float32: 1e-9, torch.float64: 1e-26}
 """Reduction of the squared residual norm beyond which round-off rules; go on from the true residual then."""
 
 
 @dataclass(frozen=True)
 class Iterate:
-    """``solution``: as the right-hand side. ``norm``: ``(batch, loads)``, squared norm of the residual as the
-    recurrence has it. ``radau``: ``(batch, loads)``; times ``norm`` it bounds the squared energy error."""
+    """``solution`` and ``residual``: as the right-hand side; ``norm``: ``(batch, loads)``, squared, of that
+    residual, which the recurrence carries and round-off separates from the true one. ``radau``: ``(batch,
+    loads)``; times ``norm`` it bounds the squared energy error that the recurrence leaves."""
 
     solution: Tensor
+    residual: Tensor
     norm: Tensor
     radau: Tensor
     iterations: int
 
-    def factor(self, norm: Tensor, floor: Tensor) -> Tensor:
-        """What times the true squared ``norm`` of the residual bounds the squared energy error.
+    def scaled(self, size: Tensor) -> Iterate:
+        """In double precision, for the right-hand side times ``size`` ``(batch, loads, 1, ...)``."""
+        return Iterate(
+            self.solution.double() * size,
+            self.residual.double() * size,
+            self.norm * size.reshape(self.norm.shape) ** 2,
+            self.radau,
+            self.iterations,
+        )
 
-        Gauss-Radau's factor where the recurrence told that norm; where round-off had spoiled it, the one that
-        always holds.
+    def errors(
+        self, true: Tensor, *, floor: Tensor, norm: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Bounds of the squared norm of the ``true`` residual and of the squared energy error.
+
+        By the triangle inequality: what the recurrence leaves, and what round-off parted from it, for which
+        only ``floor`` is known. ``norm``: squared norms of residuals, ``(batch, loads)``.
         """
-        told = (norm - self.norm).abs() <= AGREEMENT * self.norm
-        return torch.where(told, self.radau, 1 / floor)
+        lost = norm(true - self.residual)
+        residual = (self.norm.sqrt() + lost.sqrt()) ** 2
+        return residual, ((self.radau * self.norm).sqrt() + (lost / floor).sqrt()) ** 2
 
 
 def conjugate_gradients(
@@ -85,7 +99,7 @@ def conjugate_gradients(
         next_radau = torch.where(excess > 0, excess / (floor * excess + beta), 1 / floor)
         radau, rz = torch.where(active, next_radau, radau), torch.where(active, new, rz)
         p = torch.addcmul(z, p, beta.to(r.dtype).reshape(shape))
-    return Iterate(x, rz, radau, done)
+    return Iterate(x, r, rz, radau, done)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def check_shape(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) 
         raise ValueError(f"each voxel needs a {s} x {s} tensor, not {tuple(coefficients.shape[1:3])}")
     if len(coefficients) == 0 or min(coefficients.shape[-d:]) < SMALLEST_SIDE:
         raise ValueError(f"an image of {tuple(coefficients.shape[-d:])} voxels is too small to homogenize")
-    if not loads or any(not 0 <= load < s for load in loads):
+    if not loads or any(load not in range(s) for load in loads):
         raise ValueError(f"loads are some of 0 to {s - 1}, not {loads}")
     if not coefficients.is_floating_point():
         raise ValueError("the voxels hold labels, not material values; look the values up first")
@@ -94,7 +94,8 @@ def bytes_needed(
         grid *= side
     monomials = 2**kinematics.dimension - 1
     nodal = chunk * loads * kinematics.components * grid
-    double = 8 * (nodal * (2 * monomials + 3) + chunk * voxels * 2)
+    tensors = 3 if coefficients.dim() > 1 + kinematics.dimension else 0
+    double = 8 * (nodal * (2 * monomials + 3) + chunk * voxels * (2 + tensors))
     single = 4 * (nodal * (2 * monomials + 7) + chunk * voxels * 2)
     kept = 8 * len(coefficients) * loads * kinematics.strains * grid * 2 if fields else 0.0
     symbol = 16 * kinematics.components**2 * grid

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ MOST_ITERATIONS = 5000
 PASSES = 12
 NOTHING = 1e-12
 """Share of the mean conductivity below which conductors that an insulator parts conduct nothing."""
+TINY = 1e-300
 SLOW = 1e-4
 """Reduction of the squared residual norm per pass that shows single precision at its end."""
 CACHE = 2**17
@@ -132,63 +133,105 @@ class _System:
         """Iterate in passes until the bound computed in double precision is met."""
         floor, guaranteed = floor_of(operator.kinematics, operator.coefficients, self.reference)
         load = operator.macroscopic(self.strain, self.green.grid)
-        voxels = math.prod(self.green.grid)
+        state = _State.of(operator, load)
+        start, whole = self._norm(state.right), state.energy
+        norm, bound = start, start / floor
         field: Tensor | None = None
-        step: Iterate | None = None
         iterations, precision = 0, torch.float32
-        start = whole = before = None
         for _ in range(PASSES):
-            terms = load if field is None else _sum(operator.expand(field), load)
-            answer = operator.law(terms)
-            tensor = _energies(terms, answer)
-            energy = tensor.diagonal(dim1=-2, dim2=-1)
-            right = operator.forces(answer).neg_()
-            size = right.abs().amax(tuple(range(2, right.dim())), keepdim=True).clamp_min(1e-300)
-            square = size.reshape(energy.shape) ** 2
-            norm = self._norm(right / size) * square
-            bound = norm * (1 / floor if step is None else step.factor(norm, floor))
-            start, whole = (norm, energy) if start is None else (start, whole)
-            open_ = (bound > self.tolerance * (energy - bound)) & (guaranteed | (energy > NOTHING * whole))
-            if not bool(open_.any()):
-                flux = _work_of_load(load, answer)
-                guards.check(operator, self.strain, tensor / voxels, flux / voxels, bound / voxels)
-                return Effective(
-                    tensor=tensor / voxels,
-                    iterations=iterations,
-                    residual=(norm / start.clamp_min(1e-300)).sqrt(),
-                    error_bound=bound / voxels,
-                    guaranteed=guaranteed,
-                    **(self._fields(operator, terms) if self.fields else {}),
-                )
-            if before is not None and bool((open_ & (norm > SLOW * before)).any()):
-                precision = torch.float64
+            unknown = bound > self.tolerance * (state.energy - bound)
+            unknown &= guaranteed | (state.energy > NOTHING * whole)
+            if not bool(unknown.any()):
+                relative = (norm / start.clamp_min(TINY)).sqrt()
+                return self._answer(operator, load, state, bound, relative, iterations, guaranteed)
+            step = self._advance(operator, state, floor, precision)
+            field = step.solution if field is None else field + step.solution
+            iterations += step.iterations
+            state = _State.of(operator, _sum(operator.expand(field), load))
             before = norm
-            found = conjugate_gradients(
-                operator.to(precision),
-                self.green.to(precision),
-                (right / size).to(precision),
-                floor=floor,
-                energy=energy / square,
-                tolerance=0.5 * self.tolerance,
-                most=MOST_ITERATIONS,
-            )
-            step = replace(found, norm=found.norm * square)
-            gained = found.solution.double() * size
-            field = gained if field is None else field + gained
-            iterations += found.iterations
+            norm, bound = step.errors(state.right, floor=floor, norm=self._norm)
+            if bool((unknown & (norm > SLOW * before)).any()):
+                precision = torch.float64
         raise NotConverged(
             f"the homogenization did not reach a relative tolerance of {self.tolerance:g} in {iterations} "
-            f"iterations (reached {float((bound / energy).max()):.1e}); lower the contrast or the tolerance"
+            f"iterations (reached {float((bound / state.energy).max()):.1e}); lower the contrast or the "
+            "tolerance"
+        )
+
+    def _advance(self, operator: Operator, state: _State, floor: Tensor, precision: torch.dtype) -> Iterate:
+        """One pass of conjugate gradients from the true residual, scaled to the size of one."""
+        size = _size(state.right)
+        return conjugate_gradients(
+            operator.to(precision),
+            self.green.to(precision),
+            (state.right / size).to(precision),
+            floor=floor,
+            energy=state.energy / size.reshape(state.energy.shape) ** 2,
+            tolerance=0.5 * self.tolerance,
+            most=MOST_ITERATIONS,
+        ).scaled(size)
+
+    def _answer(
+        self,
+        operator: Operator,
+        load: Terms,
+        state: _State,
+        bound: Tensor,
+        residual: Tensor,
+        iterations: int,
+        guaranteed: bool,
+    ) -> Effective:
+        voxels = math.prod(self.green.grid)
+        tensor, flux, bound = (
+            state.energies / voxels,
+            _work_of_load(load, state.answer) / voxels,
+            bound / voxels,
+        )
+        guards.check(operator, self.strain, tensor, flux, bound)
+        return Effective(
+            tensor=tensor,
+            iterations=iterations,
+            residual=residual,
+            error_bound=bound,
+            guaranteed=guaranteed,
+            **(self._fields(operator, state.terms) if self.fields else {}),
         )
 
     def _norm(self, residual: Tensor) -> Tensor:
-        small = residual.float()
-        return inner(small, self.green.to(torch.float32)(small))
+        """Squared norms of double-precision residuals, ``(batch, loads)``."""
+        size = _size(residual)
+        small = (residual / size).float()
+        norm = inner(small, self.green.to(torch.float32)(small)).clamp_min(0)
+        return norm * size.reshape(norm.shape) ** 2
 
     @staticmethod
     def _fields(operator: Operator, terms: Terms) -> dict[str, Tensor]:
         strain = operator.strains(terms)
         return {"strain": strain, "stress": operator.stresses(strain)}
+
+
+@dataclass(frozen=True)
+class _State:
+    """A field in double precision: its voxel monomials, the material's answer, energies and residual."""
+
+    terms: Terms
+    answer: Terms
+    energies: Tensor
+    right: Tensor
+
+    @classmethod
+    def of(cls, operator: Operator, terms: Terms) -> _State:
+        answer = operator.law(terms)
+        return cls(terms, answer, _energies(terms, answer), operator.forces(answer).neg_())
+
+    @property
+    def energy(self) -> Tensor:
+        return self.energies.diagonal(dim1=-2, dim2=-1)
+
+
+def _size(residual: Tensor) -> Tensor:
+    """Largest component per system, ``(batch, loads, 1, ...)``."""
+    return residual.abs().amax(tuple(range(2, residual.dim())), keepdim=True).clamp_min(TINY)
 
 
 def _sum(field: dict[Monomial, Tensor], load: Terms) -> dict[Monomial, Tensor]:

@@ -8,8 +8,8 @@ from torch import Tensor
 from .elements import Kinematics
 
 NOT_DEFINITE = (
-    "a voxel has a tensor that is not positive definite (zero, or wrong in one constant); give pores a small "
-    "stiffness, such as 1e-4 of the solid's"
+    "a voxel has a tensor that is not positive definite (zero, or wrong in one constant); give pores and "
+    "insulating voxels a small value, such as 1e-4 of the solid's"
 )
 SINGULAR = 1e-14
 
@@ -49,7 +49,7 @@ def floor_of(kinematics: Kinematics, coefficients: Tensor, reference: Tensor) ->
 
 
 def _whitened(coefficients: Tensor, reference: Tensor) -> Tensor:
-    """``R^-T C R^-1`` per voxel with ``R^T R`` the reference; voxels in front: ``(batch, *grid, s, s)``."""
+    """``L^-1 C L^-T`` per voxel, ``L L^T`` the reference; voxels in front: ``(batch, *grid, s, s)``."""
     root = torch.linalg.inv(torch.linalg.cholesky(reference))
     voxels = coefficients.movedim((1, 2), (-2, -1)) if coefficients.dim() > reference.dim() else coefficients
     return root @ voxels @ root.T

@@ -6,7 +6,7 @@ Voigt order (xx, yy, xy) in 2-D and (xx, yy, zz, yz, xz, xy) in 3-D, engineering
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -34,9 +34,6 @@ class Cubic:
 
 
 SILICON = Cubic()
-
-IN_PLANE_PERIOD = {"100": torch.pi / 2, "110": torch.pi, "111": torch.pi / 3}
-"""Angle, rad, after which the in-plane stiffness of a film of that fibre axis repeats."""
 
 _FRAMES: dict[str, tuple[tuple[float, ...], ...]] = {
     "100": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -76,11 +73,15 @@ def film_stiffness(
 
     ``angles``: ``(...)``, rad, turn about x3, counter-clockwise; at zero the crystal direction [100], [1-10]
     or [1-10] lies along x for the fibre axis 100, 110 or 111. Returns ``(..., 3, 3)`` in plane stress (the
-    out-of-plane stresses eliminated) or plane strain.
+    out-of-plane stresses eliminated) or plane strain. Raises ValueError for another axis or plane.
     """
+    if fibre_axis not in _FRAMES:
+        raise ValueError(f"the fibre axis is {fibre_axis!r}; write one of {', '.join(_FRAMES)}")
+    if plane not in get_args(Plane):
+        raise ValueError(f"the plane is one of {' or '.join(get_args(Plane))}, not {plane!r}")
     frame = torch.tensor(_FRAMES[fibre_axis], dtype=torch.float64)
     frame = frame / frame.norm(dim=1, keepdim=True)
-    C = rotated(rotated(crystal.tensor, frame), rotation(angles.double()))
+    C = rotated(rotated(crystal.tensor, frame).to(angles.device), rotation(angles.double()))
     inside, outside = [0, 1, 5], [2, 3, 4]
     plane_strain = C[..., inside, :][..., :, inside]
     if plane == "strain":
@@ -98,8 +99,17 @@ def _symmetric(stiffness: Tensor) -> Tensor:
 def isotropic_stiffness(
     youngs_modulus: float, poissons_ratio: float, *, plane: Plane | None = None
 ) -> Tensor:
-    """Isotropic stiffness: ``(6, 6)``, or ``(3, 3)`` for a plane; unit of ``youngs_modulus``."""
+    """Isotropic stiffness: ``(6, 6)``, or ``(3, 3)`` for a plane; unit of ``youngs_modulus``.
+
+    Raises ValueError for values that no stable solid has.
+    """
     E, nu = youngs_modulus, poissons_ratio
+    highest = 1.0 if plane == "stress" else 0.5
+    if not (0 < E < float("inf") and -1 < nu < highest):
+        raise ValueError(
+            f"an isotropic solid has E above 0 and Poisson's ratio between -1 and {highest:g}, not {E:g} and "
+            f"{nu:g}"
+        )
     shear = E / (2 * (1 + nu))
     if plane == "stress":
         axial, lateral = E / (1 - nu**2), nu * E / (1 - nu**2)
@@ -126,7 +136,7 @@ def youngs_moduli(stiffness: Tensor) -> Tensor:
 def mandel(stiffness: Tensor) -> Tensor:
     """Voigt -> Mandel (orthonormal) basis, in which eigenvalues and the Loewner order mean something."""
     n = 2 if stiffness.shape[-1] == 3 else 3
-    weight = torch.ones(stiffness.shape[-1], dtype=stiffness.dtype)
+    weight = stiffness.new_ones(stiffness.shape[-1])
     weight[n:] = 2**0.5
     return stiffness * weight[:, None] * weight
 

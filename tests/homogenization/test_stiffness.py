@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from support.composites import VOIGT, plane_isotropic, rotation_in_voigt
 
 from designloop_oracles.homogenization.stiffness import (
-    IN_PLANE_PERIOD,
     SILICON,
     Cubic,
     deviatoric_moduli,
@@ -22,6 +21,7 @@ from designloop_oracles.homogenization.stiffness import (
     rotation,
     youngs_moduli,
 )
+from designloop_oracles.microstructure.orientations import PERIODS
 
 BULK, SHEAR_100, SHEAR_110 = 90.1080, 50.85, 79.51
 INSIDE, OUTSIDE = [0, 1, 5], [2, 3, 4]
@@ -131,13 +131,13 @@ def test_plane_stress_is_the_inverse_of_the_in_plane_compliance(angle, axis):
 @quick
 @given(angles, axes, st.sampled_from(["stress", "strain"]))
 def test_a_film_repeats_after_its_period(angle, axis, plane):
-    there = film(angle + IN_PLANE_PERIOD[axis], fibre_axis=axis, plane=plane)
+    there = film(angle + PERIODS[axis], fibre_axis=axis, plane=plane)
     np.testing.assert_allclose(there, film(angle, fibre_axis=axis, plane=plane), atol=1e-9)
 
 
 @pytest.mark.parametrize("axis", ["100", "110"])
 def test_a_film_does_not_repeat_sooner(axis):
-    half = film(0.1 + IN_PLANE_PERIOD[axis] / 2, fibre_axis=axis)
+    half = film(0.1 + PERIODS[axis] / 2, fibre_axis=axis)
     assert np.abs(half - film(0.1, fibre_axis=axis)).max() > 1
 
 
