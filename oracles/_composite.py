@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from designloop.oracle import Context, Infeasible
 
 from .homogenization.composites import Composite, Discretization, composite
+from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged
 from .microstructure.diameters import Diameters
 from .microstructure.drawing import draw
@@ -23,7 +24,7 @@ from .microstructure.pictures import picture
 
 Array = NDArray[np.float64]
 
-MOST_VOXELS = {2: 2**21, 3: 2**22}
+MOST_VOXELS = {2: 2**21, 3: 2**23}
 """Of one packing on its finest grid."""
 MOST_WORK = 2**25
 """Voxels of all packings and of their checks: some minutes on one core."""
@@ -81,8 +82,8 @@ def recipe_of(dimension: int, values: Mapping[str, Any]) -> Recipe:
     particles = packings * fraction * math.prod(size) / sizes.mean_volume(dimension)
     if particles > MOST_PARTICLES:
         raise Infeasible(
-            f"{packings} packings have about {particles:.0f} particles; this oracle places {MOST_PARTICLES} at "
-            "most, so lower realizations, cell, size_ratio or fine_share"
+            f"{packings} packings have about {particles:.0f} particles; this oracle places {MOST_PARTICLES} "
+            "at most, so lower realizations, cell, size_ratio or fine_share"
         )
     return Recipe(
         packing={
@@ -117,7 +118,7 @@ def packed(recipe: Recipe, seed: int, realization: int) -> Packing:
 def realize(recipe: Recipe, seed: int, which: range) -> dict[str, Array]:
     """Permeabilities of some packings, one array per output."""
     answer = _solved(recipe, [packed(recipe, seed, k) for k in which], interval=False)
-    return named(answer.value.numpy())
+    return named(answer.value.cpu().numpy())
 
 
 def interval(recipe: Recipe, seed: int, count: int) -> dict[str, tuple[float, float]]:
@@ -125,7 +126,7 @@ def interval(recipe: Recipe, seed: int, count: int) -> dict[str, tuple[float, fl
     answer = _solved(recipe, [packed(recipe, seed, k) for k in range(count)], interval=True)
     assert answer.lower is not None
     assert answer.upper is not None
-    value, lower, upper = (named(t.numpy()) for t in (answer.value, answer.lower, answer.upper))
+    value, lower, upper = (named(t.cpu().numpy()) for t in (answer.value, answer.lower, answer.upper))
     diagonal = ["permeability", *(f"permeability_{a}{a}" for a in AXES[: recipe.dimension])]
     middle = {name: float(value[name].mean()) for name in diagonal}
     return {
@@ -137,10 +138,12 @@ def interval(recipe: Recipe, seed: int, count: int) -> dict[str, tuple[float, fl
 def _solved(recipe: Recipe, packings: list[Packing], *, interval: bool) -> Composite:
     """Raises Infeasible for images without one of the phases, as of particles that fall between pixels."""
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+
     def image(refinement: int, supersample: int) -> torch.Tensor:
         pixel = recipe.pixel / refinement
         shares = [draw(one, pixel=pixel, supersample=supersample).share for one in packings]
-        return torch.from_numpy(np.stack(shares))
+        return torch.from_numpy(np.stack(shares)).to(device)
 
     try:
         return composite(
@@ -152,7 +155,7 @@ def _solved(recipe: Recipe, packings: list[Packing], *, interval: bool) -> Compo
             supersample=recipe.supersample,
             tolerance=TOLERANCE,
         )
-    except NotConverged:
+    except (NotConverged, TooLarge):
         raise
     except ValueError as error:
         raise Infeasible(str(error)) from None

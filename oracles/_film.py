@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from designloop.oracle import Context, Infeasible, Value
 
 from .homogenization.beams import bending_modulus, tensile_modulus
+from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged, effective_stiffness
 from .homogenization.stiffness import film_stiffness, principal_youngs_moduli, youngs_moduli
 from .homogenization.windows import apparent_stiffness
@@ -147,7 +148,7 @@ def realize(film: Film, seed: int, which: range) -> dict[str, Array]:
         ]
         stiffness = torch.stack(fields).movedim((-2, -1), (1, 2)).contiguous()
         return {name: np.asarray(values) for name, values in _moduli(film, stiffness).items()}
-    except NotConverged:
+    except (NotConverged, TooLarge):
         raise
     except ValueError as error:
         raise Infeasible(str(error)) from None
@@ -155,7 +156,8 @@ def realize(film: Film, seed: int, which: range) -> dict[str, Array]:
 
 def _moduli(film: Film, stiffness: torch.Tensor) -> dict[str, torch.Tensor]:
     if film.specimen == "film":
-        tensor = effective_stiffness(stiffness).tensor
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        tensor = effective_stiffness(stiffness.to(device)).tensor.cpu()
         return {
             "youngs_modulus": youngs_moduli(tensor)[:, 0],
             "shear_modulus": 1 / torch.linalg.inv(tensor)[:, 2, 2],

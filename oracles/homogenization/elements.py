@@ -194,6 +194,7 @@ class Operator:
     def _law(self, terms: Terms) -> dict[Monomial, Tensor]:
         C, scale = self.coefficients, 4.0 ** (1 - self.kinematics.dimension)
         out: dict[Monomial, Tensor] = {}
+        fed: set[tuple[int, Monomial]] = set()
         for monomial in self.kinematics.monomials:
             active = self.kinematics.active(monomial)
             strain = {s: _total([terms[m][:, :, c] for c, m in p if m in terms]) for s, p in active.items()}
@@ -205,13 +206,16 @@ class Operator:
                 stress = parts[0][0] * parts[0][1]
                 for stiffness, e in parts[1:]:
                     stress.addcmul_(stiffness.expand_as(stress), e)
-                stress.mul_(weight)
                 for c, name in pairs:
                     if name not in out:
-                        out[name] = stress.new_zeros(
+                        out[name] = stress.new_empty(
                             *stress.shape[:2], self.kinematics.components, *stress.shape[2:]
                         )
-                    out[name][:, :, c].add_(stress)
+                    if (c, name) in fed:
+                        out[name][:, :, c].add_(stress, alpha=weight)
+                    else:
+                        torch.mul(stress, weight, out=out[name][:, :, c])
+                        fed.add((c, name))
         return out
 
     def strains(self, terms: Terms) -> Tensor:

@@ -6,17 +6,19 @@ does not grow with the grid (Leute et al. 2022; Ladecky et al. 2023).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .elements import Kinematics, Operator
+from .tensors import inverses
 
 
 @dataclass(frozen=True)
 class GreenOperator:
-    """``inverse``: ``(c, c, *frequencies)`` real, zero at the zero frequency."""
+    """``inverse``: ``(c, c, *frequencies)`` real, zero at the zero frequency, over the number of voxels."""
 
     inverse: Tensor
     grid: tuple[int, ...]
@@ -32,10 +34,19 @@ class GreenOperator:
         if len(self.inverse) == 1:
             spectrum *= self.inverse[0]
         else:
-            spectrum = torch.stack([(row * spectrum).sum(-1 - d) for row in self.inverse], -1 - d)
+            spectrum = self._mixed(spectrum)
         # one axis after the other: irfftn copies its input first
-        spectrum = torch.fft.ifftn(spectrum, dim=tuple(range(-d, -1)))
-        return torch.fft.irfft(spectrum, n=self.grid[-1])
+        spectrum = torch.fft.ifftn(spectrum, dim=tuple(range(-d, -1)), norm="forward")
+        return torch.fft.irfft(spectrum, n=self.grid[-1], norm="forward")
+
+    def _mixed(self, spectrum: Tensor) -> Tensor:
+        axis = -1 - len(self.grid)
+        parts, mixed = spectrum.unbind(axis), torch.empty_like(spectrum)
+        for row, out in zip(self.inverse, mixed.unbind(axis), strict=True):
+            torch.mul(parts[0], row[0], out=out)
+            for part, factor in zip(parts[1:], row[1:], strict=True):
+                out.addcmul_(part, factor)
+        return mixed
 
 
 def green_operator(kinematics: Kinematics, reference: Tensor, grid: tuple[int, ...]) -> GreenOperator:
@@ -48,9 +59,9 @@ def green_operator(kinematics: Kinematics, reference: Tensor, grid: tuple[int, .
     for component in range(c):
         impulses[(0, component, component) + (0,) * d] = 1
     axes = tuple(range(-d, 0))
-    symbol = torch.fft.rfftn(medium(impulses)[0], dim=axes).real
-    matrices = symbol.movedim((0, 1), (-2, -1)).contiguous()
-    matrices[(0,) * d] = torch.eye(c, dtype=symbol.dtype, device=symbol.device)
-    inverse = 1 / matrices if c == 1 else torch.linalg.inv(matrices)
-    inverse[(0,) * d] = 0
-    return GreenOperator(inverse.movedim((-2, -1), (0, 1)).contiguous(), grid)
+    symbol = torch.fft.rfftn(medium(impulses)[0], dim=axes).real.contiguous()
+    constant = (..., *(0,) * d)
+    symbol[constant] = torch.eye(c, dtype=symbol.dtype, device=symbol.device)
+    inverse = inverses(symbol, d)
+    inverse[constant] = 0
+    return GreenOperator(inverse / math.prod(grid), grid)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .elements import Operator
+from .tensors import inverses
 
 SLACK = 1e-9
 """Relative, for round-off."""
@@ -49,7 +50,7 @@ def voigt_reuss(operator: Operator) -> tuple[Tensor, Tensor]:
         identity = torch.eye(operator.kinematics.strains, dtype=C.dtype, device=C.device)
         harmonic = 1 / (1 / C).mean(grid)
         return C.mean(grid)[:, None, None] * identity, harmonic[:, None, None] * identity
-    compliance = torch.linalg.inv(C.movedim((1, 2), (-2, -1))).mean(tuple(range(1, C.dim() - 2)))
+    compliance = inverses(C, operator.kinematics.dimension).mean(grid)
     return C.mean(grid), torch.linalg.inv(compliance)
 
 

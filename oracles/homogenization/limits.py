@@ -16,6 +16,10 @@ RESERVE = 0.9
 """Share of the free memory that a computation may take."""
 
 
+class TooLarge(ValueError):  # noqa: N818 - reads as a sentence where it is raised
+    """A computation needs more memory than is free."""
+
+
 def check_tolerance(tolerance: float) -> None:
     """Raise ValueError for a tolerance that round-off or common sense forbids."""
     smallest, largest = TOLERANCES
@@ -69,7 +73,7 @@ def check_values(kinematics: Kinematics, coefficients: Tensor) -> None:
 def check_memory(
     kinematics: Kinematics, coefficients: Tensor, *, chunk: int, loads: int, fields: bool
 ) -> None:
-    """Raise ValueError where the solve would take more memory than is free."""
+    """Raise TooLarge where the solve would take more memory than is free."""
     needed = bytes_needed(kinematics, coefficients, chunk=chunk, loads=loads, fields=fields)
     free = (
         psutil.virtual_memory().available
@@ -78,7 +82,7 @@ def check_memory(
     )
     if needed > RESERVE * free:
         voxels = " x ".join(map(str, coefficients.shape[-kinematics.dimension :]))
-        raise ValueError(
+        raise TooLarge(
             f"{len(coefficients)} image(s) of {voxels} voxels with {loads} loads need about "
             f"{needed / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free. Take fewer voxels, loads or images"
         )

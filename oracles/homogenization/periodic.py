@@ -31,6 +31,8 @@ SLOW = 1e-4
 """Reduction of the squared residual norm per pass that shows single precision at its end."""
 CACHE = 2**17
 """Unknowns per chunk on a CPU: what stays in its cache."""
+KEPT = 31 * 2**20
+"""Bytes of the largest block that the GNU C library agrees to keep when it is freed."""
 
 
 class NotConverged(ValueError):  # noqa: N818 - reads as a sentence where it is raised
@@ -109,6 +111,8 @@ def _homogenize(
     chunk = min(chunk, len(coefficients))
     check_memory(kinematics, coefficients, chunk=chunk, loads=len(chosen), fields=fields)
     check_values(kinematics, coefficients)
+    # freeing one large block lets the C library reuse those of every iteration: mallopt(3), M_MMAP_THRESHOLD
+    torch.empty(KEPT, dtype=torch.uint8)
     reference = reference_of(kinematics, coefficients)
     unit = reference.abs().max()
     strain = torch.eye(kinematics.strains, dtype=torch.float64, device=coefficients.device)[chosen]

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
 from .elements import Operator, small_strain
-from .limits import RESERVE
+from .limits import RESERVE, TooLarge
 
 PLANE = small_strain(2)
 FILL = 250
@@ -61,13 +61,13 @@ class Medium:
     def held(self, held: Bools) -> HeldMedium:
         """Factorize with the displacements of the mask ``(2, ny + 1, nx + 1)`` held at zero.
 
-        Raises ValueError where the factors would not fit into the free memory.
+        Raises TooLarge where the factors would not fit into the free memory.
         """
         free = np.flatnonzero(~held)
         needed = FILL * free.size * math.log2(free.size)
         available = psutil.virtual_memory().available
         if needed > RESERVE * available:
-            raise ValueError(
+            raise TooLarge(
                 f"a window of {self.grid[1]} x {self.grid[0]} voxels needs about {needed / 2**30:.1f} GiB to "
                 f"factorize its reference medium; {available / 2**30:.1f} GiB are free. Take fewer voxels"
             )

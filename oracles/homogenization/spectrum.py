@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .elements import Kinematics
+from .tensors import congruent
 
 NOT_DEFINITE = (
     "a voxel has a tensor that is not positive definite (zero, or wrong in one constant); give pores and "
@@ -49,19 +50,18 @@ def floor_of(kinematics: Kinematics, coefficients: Tensor, reference: Tensor) ->
 
 
 def _whitened(coefficients: Tensor, reference: Tensor) -> Tensor:
-    """``L^-1 C L^-T`` per voxel, ``L L^T`` the reference; voxels in front: ``(batch, *grid, s, s)``."""
+    """``L^-1 C L^-T`` of each voxel of ``(batch, s, s, *grid)``, ``L L^T`` the reference."""
     root = torch.linalg.inv(torch.linalg.cholesky(reference))
-    voxels = coefficients.movedim((1, 2), (-2, -1)) if coefficients.dim() > reference.dim() else coefficients
-    return root @ voxels @ root.T
+    return congruent(coefficients, root, coefficients.dim() - 3)
 
 
 def _gershgorin(coefficients: Tensor, reference: Tensor) -> Tensor:
     """Gershgorin's lower bound in every voxel, ``(batch, *grid)``."""
     white = _whitened(coefficients, reference)
-    diagonal = white.diagonal(dim1=-2, dim2=-1)
-    return (diagonal + diagonal.abs() - white.abs().sum(-1)).amin(-1)
+    diagonal = torch.stack([white[:, s, s] for s in range(len(reference))], 1)
+    return (diagonal + diagonal.abs() - white.abs().sum(2)).amin(1)
 
 
 def _exact(coefficients: Tensor, reference: Tensor) -> Tensor:
-    white = _whitened(coefficients[None], reference)
-    return torch.linalg.eigvalsh(white).amin()
+    white = _whitened(coefficients[None], reference)[0]
+    return torch.linalg.eigvalsh(white.movedim((0, 1), (-2, -1))).amin()
