@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from designloop.oracle import Context, Infeasible
 
+from ._shown import shown
 from .homogenization.composites import Composite, Discretization, composite
 from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged
 from .microstructure.diameters import Diameters
 from .microstructure.drawing import draw
 from .microstructure.packing import Packing, pack
-from .microstructure.pictures import picture
 
 Array = NDArray[np.float64]
 
@@ -169,11 +169,8 @@ def named(tensors: Array) -> dict[str, Array]:
 
 
 def pictures(recipe: Recipe, context: Context) -> dict[str, Path]:
-    """A picture of the first packing, where the trial has a folder."""
-    if context.directory is None:
-        return {}
-    first = draw(packed(recipe, context.seed, 0), pixel=recipe.pixel)
-    name = f"structure_{recipe.dimension}d.png"
+    """The first packing for people, where the trial has a folder."""
     share = f"{100 * recipe.packing['volume_fraction']:.4g} % particles"
     title = f"{recipe.dimension}-D packing, {share}, realization 0"
-    return {name: picture(first, context.directory / name, title=title)}
+    first = draw(packed(recipe, context.seed, 0), pixel=recipe.pixel)
+    return shown(first, context, name=f"structure_{recipe.dimension}d", title=title)

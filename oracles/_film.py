@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from designloop.oracle import Context, Infeasible, Value
 
+from ._shown import shown
 from .homogenization.beams import bending_modulus, tensile_modulus
 from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged, effective_stiffness
 from .homogenization.stiffness import film_stiffness, principal_youngs_moduli, youngs_moduli
 from .homogenization.windows import apparent_stiffness
 from .microstructure.orientations import Texture, draw_angles
-from .microstructure.pictures import picture
 from .microstructure.seeds import child_seed
 from .microstructure.sites import spacing_of
 from .microstructure.structure import Polycrystal
@@ -189,13 +189,10 @@ def mesh_bias(
 
 
 def pictures(film: Film, context: Context) -> dict[str, Path]:
-    """A picture of the first realization, where the trial has a folder."""
-    if context.directory is None:
-        return {}
-    first = structure(film, context.seed, 0)
-    path = context.directory / "structure.png"
+    """The first realization for people, where the trial has a folder."""
     title = f"{film.specimen}, {film.size[0]:.4g} um x {film.size[1]:.4g} um, realization 0"
-    return {"structure.png": picture(first, path, title=title, period=film.texture.period)}
+    first = structure(film, context.seed, 0)
+    return shown(first, context, name="structure", title=title, period=film.texture.period)
 
 
 def table(samples: Mapping[str, Array], context: Context) -> dict[str, Path]:

@@ -18,7 +18,7 @@ from designloop_oracles._inputs import complete
 from designloop_oracles.magnetic_composite import MagneticComposite
 
 BOX = {
-    "volume_fraction": (20, 40), "coating": (0, 1), "cell": (4, 5), "pixels_per_diameter": (5, 6),
+    "volume_fraction": (20, 40), "coating": (0, 1), "cell": (3, 4), "pixels_per_diameter": (4, 5),
     "realizations": (1, 2), "interval_check": (0, 1), "size_ratio": (1, 2), "fine_share": (0, 50),
 }  # fmt: skip
 IN_PROCESS = [check for check in CHECKS if check not in (spawn_safe, writes_in_directory)]
@@ -214,12 +214,14 @@ def test_every_number_and_picture_says_its_dimension(dimension, tmp_path):
     declaration = MagneticComposite(dimension).declaration
     assert declaration.labels == (f"{dimension}-D",)
     assert all(f"{dimension}-D" in output.description for output in declaration.outputs)
-    assert set(ask(dimension, directory=tmp_path).artifacts) == {f"structure_{dimension}d.png"}
+    kinds = ["png", "json"] if dimension == 2 else ["png", "json", "vti"]
+    found = ask(dimension, directory=tmp_path).artifacts
+    assert set(found) == {f"structure_{dimension}d.{kind}" for kind in kinds}
 
 
 def test_the_picture_opens_and_without_a_folder_there_is_none(tmp_path):
-    (picture,) = ask(directory=tmp_path).artifacts.values()
-    assert matplotlib.image.imread(picture).ndim == 3
+    found = ask(directory=tmp_path).artifacts
+    assert matplotlib.image.imread(found["structure_2d.png"]).ndim == 3
     assert ask().artifacts == {}
 
 
@@ -229,7 +231,7 @@ def test_the_picture_opens_and_without_a_folder_there_is_none(tmp_path):
         (2, {"volume_fraction": 89}, "particles fill 0.890 .* ends near 0.84"),
         (3, {"volume_fraction": 70}, "particles fill 0.700 .* ends near 0.64"),
         (2, {"volume_fraction": 60, "coating": 2}, "half the minimum gap of 4 um"),
-        (2, {"volume_fraction": 80, "aspect_ratio": 4}, "ellipses came to a stop .* ask for less"),
+        (2, {"volume_fraction": 80, "aspect_ratio": 4, "cell": 5}, "ellipses came to a stop .* ask for less"),
         (2, {"chain_length": 8, "cell": 4}, "chain.* does not fit a periodic box"),
         (2, {"chain_length": 2, "size_ratio": 3, "fine_share": 30}, "chains are made of equal"),
         (2, {"coating": 1, "impenetrability": 0.5}, "may overlap have no minimum gap"),

@@ -1,6 +1,7 @@
 """The polysilicon oracle: the contract, exact values of films and crystals, laws of scatter, refusals."""
 
 import csv
+import json
 import math
 import random
 import re
@@ -213,7 +214,8 @@ def test_realizations_do_not_depend_on_how_many_are_drawn_at_a_time():
 @pytest.mark.parametrize("specimen", SPECIMENS)
 def test_artifacts_are_a_picture_and_a_table(specimen, tmp_path):
     answer = ask(specimen, directory=tmp_path, **({"beam_length": 6} if specimen == "beam" else {}))
-    assert set(answer.artifacts) == {"structure.png", "realizations.csv"}
+    assert set(answer.artifacts) == {"structure.png", "structure.json", "realizations.csv"}
+    assert json.loads(answer.artifacts["structure.json"].read_text())["grains"] > 1
     assert matplotlib.image.imread(answer.artifacts["structure.png"]).ndim == 3
     declared = [o.name for o in Polysilicon(specimen, single=True).declaration.outputs]
     assert rows(tmp_path)[0] == ["realization", *(f"{name} [GPa]" for name in declared)]
