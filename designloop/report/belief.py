@@ -62,12 +62,19 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
         return Belief(
             believed=False, verdict=reason, summary="the model is not to be believed", checks=checks
         )
-    objective = checks[record.metric]
-    if objective.r2 < STRONG:
+    telling = checks[_telling(record)]
+    if telling.r2 < STRONG:
         summary, needed = "the model shows only a weak trend", f"; {STRONG:g} is needed to believe it"
     else:
         summary, needed = "the model is to be believed", ""
-    return Belief(believed=not needed, verdict=_figures(objective) + needed, summary=summary, checks=checks)
+    return Belief(believed=not needed, verdict=_figures(telling, _telling(record), record.metric) + needed, summary=summary, checks=checks)
+
+
+def _telling(record: RunRecord) -> str:
+    """The metric that shows what the model knows: the objective, or what bounds it where it is a parameter."""
+    parameters = {p["name"] for p in record.campaign["parameters"]}
+    constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
+    return next((m for m in (record.metric, *constrained) if m not in parameters), record.metric)
 
 
 def _without_model(record: RunRecord) -> Belief:
@@ -82,19 +89,20 @@ def _without_model(record: RunRecord) -> Belief:
 
 
 def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
-    objective = checks.get(record.metric)
-    if objective is None:
-        return f"the model does not predict {record.metric}"
+    metric = _telling(record)
+    telling = checks.get(metric)
+    if telling is None:
+        return f"the model does not predict {metric}"
     needed = max(FEWEST, 2 * len(record.campaign["parameters"]) + 2)
-    if objective.trials < needed:
-        return f"too few data: {objective.trials} trials, {needed} needed for a judgement"
-    if not objective.r2 >= TREND:
+    if telling.trials < needed:
+        return f"too few data: {telling.trials} trials, {needed} needed for a judgement"
+    if not telling.r2 >= TREND:
         return (
-            f"no trend found: predicted from the others, the trials' {record.metric} is hardly better "
-            f"than its mean (R2 {objective.r2:.2f})"
+            f"no trend found: predicted from the others, the trials' {metric} is hardly better "
+            f"than its mean (R2 {telling.r2:.2f})"
         )
     constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
-    for metric in dict.fromkeys([record.metric, *constrained]):
+    for metric in dict.fromkeys([metric, *constrained]):
         check = checks.get(metric)
         if check and at_most(round(check.coverage * check.trials), check.trials) < RARE:
             return (
@@ -104,10 +112,11 @@ def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
     return None
 
 
-def _figures(check: Check) -> str:
+def _figures(check: Check, metric: str, objective: str) -> str:
+    of = "" if metric == objective else f" in {metric}"
     return (
         f"predicted from the others, {round(100 * check.coverage)} % of {check.trials} trials "
-        f"lie in the 95 % band, error {check.nrmse:.2g} of the spread (R2 {check.r2:.2f})"
+        f"lie in the 95 % band{of}, error {check.nrmse:.2g} of the spread (R2 {check.r2:.2f})"
     )
 
 

@@ -125,3 +125,7 @@ def test_the_answer_holds_the_errors_of_the_objective_and_of_the_constraints(rec
     assert margin["lower"] < margin["value"] < margin["upper"]
     assert (content["best"]["sem"], content["best"]["lower"]) == (None, None)
     assert Path(record.directory / "figures").is_dir()
+
+
+def test_the_model_is_judged_by_what_bounds_a_parameter_and_not_by_the_parameter(record: RunRecord) -> None:
+    assert "lie in the 95 % band in permeability" in " ".join(last_screen(answer(record)).split())
