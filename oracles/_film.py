@@ -16,6 +16,7 @@ from designloop.oracle import Context, Infeasible, Value
 
 from ._shown import shown
 from .homogenization.beams import bending_modulus, tensile_modulus
+from .homogenization.composites import SAFETY
 from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged, effective_stiffness
 from .homogenization.stiffness import film_stiffness, principal_youngs_moduli, youngs_moduli
@@ -178,14 +179,16 @@ def mesh_bias(
     """Relative bounds of what the grid does to the means, from ``count`` realizations on the finer grid.
 
     The error of stair-cased boundaries is of first order, so the answer without it lies about as far beyond
-    the finer grid's as that lies from the given one: the interval reaches from the given grid to there.
+    the finer grid's as that lies from the given one: the interval reaches from the given grid ``SAFETY``
+    times as far.
     """
     count = min(count, len(next(iter(samples.values()))))
     if count == 0 or film.finer.pixels > MOST_PIXELS:
         return {}
     finer = realize(film.finer, seed, range(count))
     change = {n: float((finer[n] / samples[n][:count] - 1).mean()) for n in samples}
-    return {name: (min(0.0, 2 * c), max(0.0, 2 * c)) for name, c in change.items()}
+    reach = 1 + SAFETY
+    return {name: (min(0.0, reach * c), max(0.0, reach * c)) for name, c in change.items()}
 
 
 def pictures(film: Film, context: Context) -> dict[str, Path]:

@@ -67,11 +67,12 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
         summary, needed = "the model shows only a weak trend", f"; {STRONG:g} is needed to believe it"
     else:
         summary, needed = "the model is to be believed", ""
-    return Belief(believed=not needed, verdict=_figures(telling, _telling(record), record.metric) + needed, summary=summary, checks=checks)
+    verdict = _figures(telling, _telling(record), record.metric) + needed
+    return Belief(believed=not needed, verdict=verdict, summary=summary, checks=checks)
 
 
 def _telling(record: RunRecord) -> str:
-    """The metric that shows what the model knows: the objective, or what bounds it where it is a parameter."""
+    """The metric that shows what the model knows: the objective, or its bound where it is a parameter."""
     parameters = {p["name"] for p in record.campaign["parameters"]}
     constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
     return next((m for m in (record.metric, *constrained) if m not in parameters), record.metric)
@@ -102,11 +103,11 @@ def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
             f"than its mean (R2 {telling.r2:.2f})"
         )
     constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
-    for metric in dict.fromkeys([metric, *constrained]):
-        check = checks.get(metric)
+    for each in dict.fromkeys([metric, *constrained]):
+        check = checks.get(each)
         if check and at_most(round(check.coverage * check.trials), check.trials) < RARE:
             return (
-                f"its bands for {metric} are too narrow: the 95 % band holds "
+                f"its bands for {each} are too narrow: the 95 % band holds "
                 f"{round(100 * check.coverage)} % of the trials"
             )
     return None
