@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 import torch
@@ -120,8 +121,11 @@ def drawn(packings: list[Packing], pixel: float, refinement: int, supersample: i
 def permeability(
     packing: Packing, refinement: int, tolerance: float, *, kind: Discretization = "voxel", pixel: float = 1.0
 ) -> float:
-    """mu_11 on one drawing; in the plane the geometric mean of its upper and lower bound."""
-    share = drawn([packing], pixel, refinement, 8 if kind == "harmonic" else 1)
+    """mu_11 on one drawing; in the plane the geometric mean of its upper and lower bound.
+
+    Shares count the same points, 8 along a coarse voxel, at every refinement.
+    """
+    share = drawn([packing], pixel, refinement, 8 // refinement if kind == "harmonic" else 1)
     field = coefficients_of(share, inclusion=PERMEABLE, matrix=1.0, discretization=kind)
     upper = effective_conductivity(field, loads=[0], tolerance=tolerance).tensor.item()
     if field.dim() == 4:
@@ -159,15 +163,16 @@ def disks(
 def spheres(
     *, side: int, fraction: float, refinements: tuple[int, ...], count: int, finest: int, seed: int
 ) -> Samples:
-    """mu_11 of spheres of radius 5 voxels; the last refinement for the first ``finest`` structures only."""
+    """mu_11 of spheres of radius 5 voxels; the last refinement for the first ``finest`` structures."""
     packings = [
         pack(size=(side,) * 3, volume_fraction=fraction, diameter=10.0, seed=child_seed(seed, k))
         for k in range(count)
     ]
-    found = {kind: [permeability(p, 1, 1e-4, kind=kind) for p in packings] for kind in ("voxel", "harmonic")}
+    found: Samples = {}
     for k in refinements:
         chosen = packings[:finest] if k == refinements[-1] else packings
-        found[f"x{k}"] = [permeability(p, k, COARSE) for p in chosen]
+        for kind in get_args(Discretization):
+            found[f"{kind} x{k}"] = [permeability(p, k, COARSE if k > 1 else 1e-4, kind=kind) for p in chosen]
     return found
 
 
