@@ -112,7 +112,14 @@ def packed(recipe: Recipe, seed: int, realization: int) -> Packing:
     try:
         return pack(**recipe.packing, seed=own)
     except ValueError as error:
-        raise Infeasible(str(error)) from None
+        raise Infeasible(_named(str(error))) from None
+
+
+def _named(sentence: str) -> str:
+    """A sentence of the generator in the oracle's own inputs."""
+    for theirs, ours in (("minimum_gap", "coating"), ("enlarge the size", "enlarge cell")):
+        sentence = sentence.replace(theirs, ours)
+    return sentence
 
 
 def realize(recipe: Recipe, seed: int, which: range) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from designloop.oracle import Context, Infeasible, Value
 
 from ._shown import shown
-from .homogenization.beams import bending_modulus, tensile_modulus
+from .homogenization.beams import beam_moduli, bending_modulus, tensile_modulus
 from .homogenization.composites import SAFETY
 from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged, effective_stiffness
@@ -164,6 +164,9 @@ def _moduli(film: Film, stiffness: torch.Tensor) -> dict[str, torch.Tensor]:
             "shear_modulus": 1 / torch.linalg.inv(tensor)[:, 2, 2],
             "principal_modulus": principal_youngs_moduli(tensor).prod(-1).sqrt(),
         }
+    if film.specimen == "beam" and film.boundary == "tensile_test":
+        axial, bending = beam_moduli(stiffness)
+        return {"axial_modulus": axial.value, "bending_modulus": bending.value}
     if film.boundary == "tensile_test":
         along = tensile_modulus(stiffness).value
     else:

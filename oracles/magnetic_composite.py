@@ -86,8 +86,8 @@ FIDELITIES = {
     2: (
         Fidelity(
             name="screen",
-            description="2 packings in a cell of 8 diameters at 8 pixels a diameter, no interval",
-            settings={"cell": 8, "pixels_per_diameter": 8, "realizations": 2, "interval_check": 0},
+            description="4 packings in a cell of 8 diameters at 8 pixels a diameter, no interval",
+            settings={"cell": 8, "pixels_per_diameter": 8, "realizations": 4, "interval_check": 0},
             cost=0.11,
         ),
         Fidelity(
@@ -106,14 +106,14 @@ FIDELITIES = {
     3: (
         Fidelity(
             name="screen",
-            description="1 packing in a cell of 5 diameters at 8 voxels a diameter, no interval",
-            settings={"cell": 5, "pixels_per_diameter": 8, "realizations": 1, "interval_check": 0},
+            description="4 packings in a cell of 5 diameters at 8 voxels a diameter, no interval",
+            settings={"cell": 5, "pixels_per_diameter": 8, "realizations": 4, "interval_check": 0},
             cost=0.33,
         ),
         Fidelity(
             name="standard",
-            description="2 packings in a cell of 10 diameters at 10 voxels a diameter, as published",
-            settings={"cell": 10, "pixels_per_diameter": 10, "realizations": 2, "interval_check": 1},
+            description="4 packings in a cell of 10 diameters at 10 voxels a diameter, as published",
+            settings={"cell": 10, "pixels_per_diameter": 10, "realizations": 4, "interval_check": 1},
         ),
     ),
 }
@@ -127,7 +127,7 @@ class MagneticComposite:
     dimension: int = 2
 
     def __post_init__(self) -> None:
-        if self.dimension not in (2, 3) or isinstance(self.dimension, bool):
+        if not isinstance(self.dimension, int) or self.dimension not in (2, 3):
             raise OracleError(
                 f"oracle 'magnetic_composite': dimension is {self.dimension!r}; write 2 (disks) or 3 "
                 "(spheres)."

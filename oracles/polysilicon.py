@@ -55,9 +55,10 @@ GRAINS = (
         name="texture_angle",
         unit="deg",
         lower=0,
-        upper=90,
+        upper=180,
         default=0,
-        description="angle of that peak: of the crystal's [100] from the beam's axis, counter-clockwise",
+        description="angle of that peak, counter-clockwise from the beam's axis: of the crystal's [100] for "
+        "the fibre axis 100, of [1-10] for 110 and 111",
     ),
     Input(
         name="fibre_axis",
@@ -102,7 +103,7 @@ ACCURACY = (
         upper=4096,
         default=256,
         integer=True,
-        description="grain structures solved at most",
+        description="grain structures solved at most, and no more than 2^25 pixels in all",
     ),
     Input(
         name="scatter_error",
@@ -256,6 +257,10 @@ class Polysilicon:
             most=int(values["realizations_max"]),
             scatter_error=float(values["scatter_error"]) / 100,
         )
+        if effort.most < effort.least:
+            raise Infeasible(
+                f"{effort.least} realizations at least and {effort.most} at most: raise realizations_max"
+            )
         if film.pixels * effort.least > _film.MOST_WORK:
             raise Infeasible(
                 f"{effort.least} realizations of {film.pixels} pixels are more work than this oracle takes "

@@ -80,7 +80,8 @@ def _bill(c: Campaign) -> list[str]:
     declared = c.declaration.fidelity(c.fidelity) if c.fidelity else None
     if declared is None or declared.cost is None or len(_settings(c)) < len(declared.settings):
         return []
-    return [f"about {rough_time(c.stop.trials * _dies(c) * declared.cost)} of computing by the oracle"]
+    time = rough_time(c.stop.trials * _dies(c) * declared.cost)
+    return [f"about {time} of computing by the oracle, by its cost at its defaults"]
 
 
 def _dies(c: Campaign) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from .elements import Operator
 from .equilibrium import CHUNK, equilibrium
 from .guards import SLACK, GuardViolation, voigt_reuss
-from .limits import check_coefficients, check_memory, check_tolerance
+from .limits import check_memory, check_shape, check_tolerance, check_values
 from .periodic import TOLERANCE
 from .reference import PLANE, HeldMedium, Medium
 from .stiffness import isotropic_stiffness
@@ -52,7 +52,7 @@ def tensile_modulus(
     """
     if axis not in ("x", "y"):
         raise ValueError(f"the axis of a tensile test is x or y, not {axis!r}")
-    _check(stiffness, tolerance)
+    stiffness = _checked(stiffness, tolerance)
     pulled = stiffness if axis == "x" else stiffness[:, [1, 0, 2]][:, :, [1, 0, 2]].transpose(-1, -2)
     return _tensile(pulled, _film(pulled, FILM_POISSONS_RATIO), tolerance)
 
@@ -69,7 +69,7 @@ def bending_modulus(
     are not finite or not positive definite, for beams too short or too uneven to tell the first mode from the
     second and for more memory than the machine has, and NotConverged.
     """
-    _check(stiffness, tolerance)
+    stiffness = _checked(stiffness, tolerance)
     return _bending(stiffness, _film(stiffness, poissons_ratio), tolerance)
 
 
@@ -77,15 +77,18 @@ def beam_moduli(
     stiffness: Tensor, *, poissons_ratio: float = FILM_POISSONS_RATIO, tolerance: float = TOLERANCE
 ) -> tuple[Modulus, Modulus]:
     """Axial and bending modulus of the same beams, as ``tensile_modulus`` and ``bending_modulus``."""
-    _check(stiffness, tolerance)
+    stiffness = _checked(stiffness, tolerance)
     film = _film(stiffness, poissons_ratio)
     return _tensile(stiffness, film, tolerance), _bending(stiffness, film, tolerance)
 
 
-def _check(stiffness: Tensor, tolerance: float) -> None:
+def _checked(stiffness: Tensor, tolerance: float) -> Tensor:
     check_tolerance(tolerance)
-    check_coefficients(PLANE, stiffness, [0])
+    stiffness = torch.as_tensor(stiffness).detach().cpu()
+    check_shape(PLANE, stiffness, [0])
     check_memory(PLANE, stiffness, chunk=_chunk(stiffness), loads=3, fields=False)
+    check_values(PLANE, stiffness)
+    return stiffness
 
 
 def _chunk(stiffness: Tensor) -> int:
@@ -109,7 +112,7 @@ def _tensile(stiffness: Tensor, film: Medium, tolerance: float) -> Modulus:
     start = affine(compliance[:1] / compliance[0, 0], film.grid)
     voxels = film.grid[0] * film.grid[1]
     values, bounds, iterations = [], [], 0
-    for part in stiffness.detach().cpu().double().split(_chunk(stiffness)):
+    for part in stiffness.double().split(_chunk(stiffness)):
         operator = Operator(PLANE, part, periodic=False)
         result = equilibrium(operator, reference, start=start, forces=None, tolerance=tolerance)
         values.append(result.energies[:, 0, 0] / voxels)
@@ -133,7 +136,7 @@ def _bending(stiffness: Tensor, film: Medium, tolerance: float) -> Modulus:
     modes = reference_modes(reference)
     parts = [
         fundamental(Operator(PLANE, part, periodic=False), reference, modes, tolerance=tolerance)
-        for part in stiffness.detach().cpu().double().split(_chunk(stiffness))
+        for part in stiffness.double().split(_chunk(stiffness))
     ]
     value = torch.cat([part.squared for part in parts]) / modes.squared[0]
     return Modulus(

@@ -27,12 +27,6 @@ def check_tolerance(tolerance: float) -> None:
         raise ValueError(f"a tolerance lies between {smallest:g} and {largest:g}, not {tolerance:g}")
 
 
-def check_coefficients(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) -> None:
-    """Raise ValueError for a shape, value or load that cannot be homogenized."""
-    check_shape(kinematics, coefficients, loads)
-    check_values(kinematics, coefficients)
-
-
 def check_shape(kinematics: Kinematics, coefficients: Tensor, loads: list[int]) -> None:
     """Raise ValueError for a shape or load that cannot be homogenized; looks at no voxel."""
     d, s = kinematics.dimension, kinematics.strains

@@ -73,6 +73,7 @@ def effective_conductivity(
     the effective values, relative. Unit: that of ``conductivity``. Raises ValueError for values that are not
     finite or negative, for more memory than the machine has, and NotConverged.
     """
+    conductivity = torch.as_tensor(conductivity).detach()
     dimension = 2 if conductivity.dim() in (3, 5) else 3
     return _homogenize(gradient(dimension), conductivity, tolerance, loads, fields)
 
@@ -91,6 +92,7 @@ def effective_stiffness(
     default. Unit: that of ``stiffness``. Raises ValueError for values that are not finite or not positive
     definite, for more memory than the machine has, and NotConverged.
     """
+    stiffness = torch.as_tensor(stiffness).detach()
     dimension = 3 if stiffness.dim() == 6 else 2
     return _homogenize(small_strain(dimension), stiffness, tolerance, loads, fields)
 
@@ -158,8 +160,8 @@ class _System:
                 precision = torch.float64
         raise NotConverged(
             f"the homogenization did not reach a relative tolerance of {self.tolerance:g} in {iterations} "
-            f"iterations (reached {float((bound / state.energy).max()):.1e}); lower the contrast or the "
-            "tolerance"
+            f"iterations (reached {float((bound / state.energy).max()):.1e}); lower the contrast or loosen "
+            "the tolerance"
         )
 
     def _advance(self, operator: Operator, state: _State, floor: Tensor, precision: torch.dtype) -> Iterate:

@@ -77,8 +77,8 @@ def film_stiffness(
     """
     if fibre_axis not in _FRAMES:
         raise ValueError(f"the fibre axis is {fibre_axis!r}; write one of {', '.join(_FRAMES)}")
-    if plane not in get_args(Plane):
-        raise ValueError(f"the plane is one of {' or '.join(get_args(Plane))}, not {plane!r}")
+    _check_plane(plane)
+    angles = torch.as_tensor(angles)
     frame = torch.tensor(_FRAMES[fibre_axis], dtype=torch.float64)
     frame = frame / frame.norm(dim=1, keepdim=True)
     C = rotated(rotated(crystal.tensor, frame).to(angles.device), rotation(angles.double()))
@@ -91,6 +91,11 @@ def film_stiffness(
     return _symmetric(plane_strain - coupling @ across @ coupling.transpose(-1, -2))
 
 
+def _check_plane(plane: str) -> None:
+    if plane not in get_args(Plane):
+        raise ValueError(f"the plane is {' or '.join(get_args(Plane))}, not {plane!r}")
+
+
 def _symmetric(stiffness: Tensor) -> Tensor:
     """Without the round-off that the rotation left."""
     return (stiffness + stiffness.transpose(-1, -2)) / 2
@@ -101,8 +106,10 @@ def isotropic_stiffness(
 ) -> Tensor:
     """Isotropic stiffness: ``(6, 6)``, or ``(3, 3)`` for a plane; unit of ``youngs_modulus``.
 
-    Raises ValueError for values that no stable solid has.
+    Raises ValueError for values that no stable solid has and for another plane.
     """
+    if plane is not None:
+        _check_plane(plane)
     E, nu = youngs_modulus, poissons_ratio
     highest = 1.0 if plane == "stress" else 0.5
     if not (0 < E < float("inf") and -1 < nu < highest):

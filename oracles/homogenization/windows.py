@@ -17,7 +17,7 @@ from torch import Tensor
 from . import guards
 from .elements import Operator
 from .equilibrium import CHUNK, Equilibrium, equilibrium
-from .limits import check_coefficients, check_memory, check_tolerance
+from .limits import check_memory, check_shape, check_tolerance, check_values
 from .periodic import TOLERANCE
 from .reference import PLANE, Bools, HeldMedium, Medium
 from .spectrum import reference_of
@@ -58,11 +58,12 @@ def apparent_stiffness(
     if boundary not in get_args(Boundary):
         raise ValueError(f"a window is held by {' or '.join(get_args(Boundary))}, not by {boundary!r}")
     check_tolerance(tolerance)
-    check_coefficients(PLANE, stiffness, [0, 1, 2])
-    stiffness = stiffness.detach().cpu()
+    stiffness = torch.as_tensor(stiffness).detach().cpu()
+    check_shape(PLANE, stiffness, [0, 1, 2])
     ny, nx = stiffness.shape[-2:]
     chunk = min(len(stiffness), max(1, CHUNK // (6 * ny * nx)))
     check_memory(PLANE, stiffness, chunk=chunk, loads=3, fields=fields)
+    check_values(PLANE, stiffness)
     medium = Medium(reference_of(PLANE, stiffness), (ny, nx))
     solve = _displacement if boundary == "displacement" else _traction
     held = medium.held(_frame(medium.nodes) if boundary == "displacement" else _pinned(medium.nodes))

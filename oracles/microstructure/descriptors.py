@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .connectivity import percolates
 from .intercepts import mean_chord, mean_intercept, specific_interface
-from .structure import Floats, Ints, Polycrystal, TwoPhase
+from .structure import FILLED, Floats, Ints, Polycrystal, TwoPhase
 
 
 def describe(structure: Polycrystal | TwoPhase) -> dict[str, float]:
@@ -91,7 +91,7 @@ def _of_grains(structure: Polycrystal) -> dict[str, float]:
 
 
 def _of_phases(structure: TwoPhase) -> dict[str, float]:
-    inclusion = structure.share >= 0.5
+    inclusion = structure.share >= FILLED
     grid: dict[str, Any] = {"pixel": structure.pixel, "periodic": structure.periodic}
     axes = dict(enumerate("xyz"[: inclusion.ndim]))
     spans = percolates(inclusion, periodic=structure.periodic)

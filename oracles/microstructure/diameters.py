@@ -80,7 +80,7 @@ class Diameters:
             radii = np.repeat([0.5 * self.diameter, 0.5 * self.diameter / self.size_ratio], counts)
         if not len(radii):
             raise ValueError(
-                f"the wanted volume fraction is {expected:.2g} particles of {self.diameter:g} um, less "
+                f"the wanted volume fraction makes {expected:.2g} particles of {self.diameter:g} um, less "
                 f"than one (or one chain of {multiple}); enlarge the size or "
                 f"the fraction, or write a smaller diameter"
             )

@@ -24,8 +24,10 @@ def draw(packing: Packing, *, pixel: float, supersample: int = 1) -> TwoPhase:
     not a whole number of pixels.
     """
     shape = shape_of(packing.size, pixel)
-    if supersample < 1:
-        raise ValueError(f"supersample is {supersample}; write 1 for a crisp image or 8 for area fractions")
+    if supersample < 1 or supersample % 1:
+        raise ValueError(
+            f"supersample is {supersample}; write a whole number, 1 for a crisp image or 8 for area fractions"
+        )
     hits = np.zeros(shape, dtype=np.uint16 if supersample ** len(shape) < 2**16 else np.uint32)
     offsets = (np.arange(supersample) + 0.5) / supersample
     for offset in itertools.product(offsets, repeat=len(shape)):

@@ -23,7 +23,7 @@ from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from .structure import Polycrystal, TwoPhase
+from .structure import FILLED, Polycrystal, TwoPhase
 
 Image = npt.NDArray[Any]
 Key = Callable[[Figure, list[Axes], AxesImage], object]
@@ -163,7 +163,7 @@ def _save(
 
 def _boundaries_of(structure: Polycrystal | TwoPhase) -> Image:
     """The image whose changes are boundaries: the grain, or the phase that holds most of a pixel."""
-    return structure.labels if isinstance(structure, Polycrystal) else structure.share >= 0.5
+    return structure.labels if isinstance(structure, Polycrystal) else structure.share >= FILLED
 
 
 def _edges(image: Image, corner: tuple[float, float], pixel: float) -> Image:

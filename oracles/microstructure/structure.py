@@ -7,6 +7,7 @@ drawn at several resolutions; an image keeps its pixel size and whether it repea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
+
+FILLED = 0.5
+"""Share from which on a pixel counts as inclusion."""
+MOST_VOXELS = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +61,16 @@ class TwoPhase:
 def shape_of(size: tuple[float, ...], pixel: float) -> tuple[int, ...]:
     """Grid shape ``(ny, nx)`` or ``(nz, ny, nx)`` of a domain ``size = (x, y[, z])`` in um.
 
-    Raises ValueError where a side is not a whole number of pixels (to one part in a million) or where a pixel
-    has no size.
+    Raises ValueError where a side is not a whole number of pixels (to one part in a million), where a pixel
+    has no size and where there would be more than ``MOST_VOXELS``.
     """
     if not pixel > 0:
         raise ValueError(f"a pixel of {pixel:g} um has no size; give a length above 0")
     counts = [side / pixel for side in size]
+    if math.prod(counts) > MOST_VOXELS:
+        raise ValueError(
+            f"{math.prod(counts):.2g} pixels of {pixel:g} um are too many; give at most {MOST_VOXELS:.2g}"
+        )
     for side, count in zip(size, counts, strict=True):
         if round(count) < 1 or abs(count - round(count)) > 1e-6 * count:
             raise ValueError(f"a side of {side:g} um is {count:g} pixels of {pixel:g} um, not a whole number")

@@ -20,7 +20,12 @@ from .structure import Polycrystal, TwoPhase
 
 Image = npt.NDArray[Any]
 
-TYPES = {"i": ("Int32", "<i4"), "u": ("UInt8", "<u1"), "b": ("UInt8", "<u1"), "f": ("Float64", "<f8")}
+TYPES = {
+    "b1": ("UInt8", "<u1"), "u1": ("UInt8", "<u1"), "u2": ("UInt16", "<u2"), "u4": ("UInt32", "<u4"),
+    "u8": ("UInt64", "<u8"), "i1": ("Int8", "<i1"), "i2": ("Int16", "<i2"), "i4": ("Int32", "<i4"),
+    "i8": ("Int64", "<i8"), "f4": ("Float32", "<f4"), "f8": ("Float64", "<f8"),
+}  # fmt: skip
+"""NumPy's kind and bytes -> VTK's name and the bytes written."""
 
 
 def write_vti(
@@ -43,6 +48,7 @@ def write_vti(
     arrays = "".join(_array(name, values, grid) for name, values in (cells | dict(fields or {})).items())
     extent = " ".join(f"0 {n}" for n in (*grid[::-1], 1)[:3])
     spacing = " ".join([repr(float(structure.pixel))] * 3)
+    path = Path(path)
     path.write_text(
         '<?xml version="1.0"?>\n<VTKFile type="ImageData" version="1.0" byte_order="LittleEndian" '
         'header_type="UInt64" compressor="vtkZLibDataCompressor">\n'
@@ -55,10 +61,14 @@ def write_vti(
 
 def _array(name: str, values: Image, grid: tuple[int, ...]) -> str:
     """One DataArray element, components running fastest."""
+    values = np.asarray(values)
     if values.shape[-len(grid) :] != grid or values.ndim - len(grid) not in (0, 1):
         raise ValueError(f"field {name!r} has shape {values.shape}; the structure's grid is {grid}")
     components = np.moveaxis(values.reshape(-1, *grid), 0, -1)
-    kind, dtype = TYPES[values.dtype.kind]
+    code = values.dtype.str[1:]
+    if code not in TYPES:
+        raise ValueError(f"field {name!r} holds {values.dtype}; give whole or real numbers")
+    kind, dtype = TYPES[code]
     return (
         f'<DataArray type="{kind}" Name={quoteattr(name)} NumberOfComponents="{components.shape[-1]}" '
         f'format="binary">\n{_encoded(components.astype(dtype).tobytes())}\n</DataArray>\n'

@@ -20,6 +20,8 @@ from scipy.special import ndtri
 from .seeds import generator
 from .structure import Floats, TwoPhase, shape_of
 
+MOST_WAVES = 10**5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Waves:
@@ -115,8 +117,8 @@ def draw(waves: Waves, *, pixel: float, supersample: int = 1) -> TwoPhase:
 
     ``pixel``: um. Raises ValueError where a side of the box is not a whole number of pixels.
     """
-    if supersample < 1:
-        raise ValueError(f"supersample is {supersample}; give 1 or more points per pixel and axis")
+    if supersample < 1 or supersample % 1:
+        raise ValueError(f"supersample is {supersample}; give a whole number of points per pixel, 1 or more")
     shape = shape_of(waves.size, pixel)
     inside = _evaluate(waves, tuple(count * supersample for count in shape)) < waves.level
     split = inside.reshape([n for count in shape for n in (count, supersample)])
@@ -136,8 +138,8 @@ def _cut(
     """Field from a law of wavevectors, and its level."""
     if not 0 < fraction < 1:
         raise ValueError(f"volume_fraction is {fraction:g}; give a value between 0 and 1")
-    if n_waves < 1:
-        raise ValueError(f"n_waves is {n_waves}; give at least 1")
+    if not 1 <= n_waves <= MOST_WAVES:
+        raise ValueError(f"n_waves is {n_waves}; give 1 to {MOST_WAVES}")
     rng = generator(seed)
     vectors = _snapped(draw_vectors, rng, size) if periodic else draw_vectors(rng)
     phases = rng.uniform(0, 2 * math.pi, len(vectors))

@@ -80,6 +80,25 @@ def test_phases_that_no_material_has_are_refused(inclusion, matrix):
         coefficients_of(shares(0, 0, 1, 1), inclusion=inclusion, matrix=matrix, discretization="voxel")
 
 
+def test_particles_that_conduct_less_are_filled_by_the_dual_rule():
+    """So Keller's relation holds for mixed pixels too: the product of the swapped problems is exact."""
+    share = torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    well = coefficients_of(share, inclusion=50, matrix=1, discretization="harmonic")
+    badly = coefficients_of(share, inclusion=1 / 50, matrix=1, discretization="harmonic")
+    np.testing.assert_allclose(well * badly, np.ones((1, 12, 12)), rtol=1e-12)
+
+
+def test_an_unknown_discretization_is_refused():
+    with pytest.raises(ValueError, match="voxel or harmonic, not 'voxels'"):
+        coefficients_of(shares(0, 0, 1, 1), inclusion=250, matrix=1, discretization="voxels")
+
+
+def test_a_drawing_that_does_not_refine_is_refused():
+    share = packing_drawer(0.3, 8)(1, 1)
+    with pytest.raises(ValueError, match="twice as many voxels"):
+        composite(lambda *_: share, inclusion=250, matrix=1)
+
+
 def test_harmonic_filling_beside_an_insulator_is_refused():
     with pytest.raises(ValueError, match="insulates every voxel at an interface; use voxel"):
         coefficients_of(shares(0, 0, 1, 1), inclusion=1, matrix=0, discretization="harmonic")

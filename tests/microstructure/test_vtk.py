@@ -93,3 +93,16 @@ def test_an_installed_reader_agrees(tmp_path):
     reader.Update()
     grain = reader.GetOutput().GetCellData().GetArray("grain")
     assert numbers.vtk_to_numpy(grain).tolist() == list(range(24))
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(np.uint16, 1000), (np.int64, 2**40), (np.float32, 0.5)])
+def test_numbers_of_a_field_are_kept_whatever_their_type(dtype, value, tmp_path):
+    structure = polycrystal(3, 4)
+    page = write_vti(structure, tmp_path / "s.vti", fields={"f": np.full((3, 4), value, dtype)}).read_text()
+    element = page.split('Name="f"')[1].split('binary">\n')[1].split("\n<")[0]
+    assert np.frombuffer(decoded(element), dtype).tolist() == [value] * 12
+
+
+def test_a_field_of_no_real_numbers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds complex128; give whole or real numbers"):
+        write_vti(polycrystal(3, 4), tmp_path / "s.vti", fields={"f": np.zeros((3, 4), complex)})

@@ -180,5 +180,5 @@ def test_impossible_waves_are_refused(make, options, message):
 def test_a_drawing_needs_whole_pixels_and_points():
     with pytest.raises(ValueError, match="not a whole number"):
         draw(levelled(1), pixel=0.3)
-    with pytest.raises(ValueError, match="supersample is 0; give 1 or more"):
+    with pytest.raises(ValueError, match="supersample is 0; give a whole number"):
         draw(levelled(1), pixel=0.5, supersample=0)

@@ -252,7 +252,7 @@ def test_an_impossible_packing_is_infeasible_and_the_limit_is_named(dimension, i
         ask(dimension, **inputs)
 
 
-@pytest.mark.parametrize("dimension", [1, 4, True, "2"])
+@pytest.mark.parametrize("dimension", [1, 4, True, "2", 2.0])
 def test_an_unknown_dimension_is_refused(dimension):
     with pytest.raises(OracleError, match=r"write 2 \(disks\) or 3 \(spheres\)"):
         MagneticComposite(dimension)

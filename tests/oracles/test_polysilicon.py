@@ -229,7 +229,12 @@ def test_without_a_folder_there_are_no_artifacts():
     ("specimen", "inputs", "words"),
     [
         ("beam", {"beam_length": 1000, "beam_width": 20, "grain_size": 0.05}, "grid of .* at most"),
-        ("sve", {"sve_size": 40, "realizations": 1024}, "1024 realizations .* more work .* lower"),
+        (
+            "sve",
+            {"sve_size": 40, "realizations": 1024, "realizations_max": 1024},
+            "1024 realizations .* more work .* lower",
+        ),
+        ("sve", {"realizations": 30, "realizations_max": 20}, "30 .* at least and 20 at most"),
         ("film", {"cell_size": 0.5, "grain_size": 10}, "shorter than the spacing"),
         ("beam", {"beam_length": 2, "beam_width": 20, "grain_size": 10}, "give a longer beam"),
         ("sve", {"size_variation": 0.01}, "size variation of 0.01: it is 0.05 or more, or 0"),
