@@ -88,19 +88,19 @@ FIDELITIES = {
             name="screen",
             description="4 packings in a cell of 8 diameters at 8 pixels a diameter, no interval",
             settings={"cell": 8, "pixels_per_diameter": 8, "realizations": 4, "interval_check": 0},
-            cost=0.11,
+            cost=0.15,
         ),
         Fidelity(
             name="standard",
             description="8 packings in a cell of 16 diameters at 16 pixels a diameter, as published",
             settings={"cell": 16, "pixels_per_diameter": 16, "realizations": 8, "interval_check": 2},
-            cost=4.3,
+            cost=3.8,
         ),
         Fidelity(
             name="fine",
             description="16 packings in a cell of 16 diameters at 32 pixels a diameter",
             settings={"cell": 16, "pixels_per_diameter": 32, "realizations": 16, "interval_check": 4},
-            cost=27.0,
+            cost=31.0,
         ),
     ),
     3: (
@@ -108,7 +108,7 @@ FIDELITIES = {
             name="screen",
             description="4 packings in a cell of 5 diameters at 8 voxels a diameter, no interval",
             settings={"cell": 5, "pixels_per_diameter": 8, "realizations": 4, "interval_check": 0},
-            cost=0.33,
+            cost=1.3,
         ),
         Fidelity(
             name="standard",

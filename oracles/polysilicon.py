@@ -185,12 +185,11 @@ FIDELITIES = (
     ),
 )
 COSTS: Mapping[str, tuple[float | None, ...]] = {
-    "beam": (0.5, 14.0, None),
-    "sve": (0.05, 0.75, 6.9),
-    "film": (0.29, 6.1, None),
+    "beam": (0.46, 27.0, None),
+    "sve": (0.06, 0.73, 6.9),
+    "film": (0.18, 3.6, None),
 }
-"""CPU seconds, one thread, defaults and grains of 0.5 um (beam: one run, standard with 0.6 um; others:
-median of three seeds)."""
+"""CPU seconds, one thread, defaults and grains of 0.5 um: medians of three seeds, of one or two from 3 s on."""
 SOURCE = (
     "crystal constants, <100> fibre and SVEs: Mariani et al., as in Quesada-Molina and Mariani 2022; "
     "regularized Voronoi films: Mariani et al. 2011"
