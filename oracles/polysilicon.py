@@ -189,7 +189,7 @@ COSTS: Mapping[str, tuple[float | None, ...]] = {
     "sve": (0.06, 0.73, 6.9),
     "film": (0.18, 3.6, None),
 }
-"""CPU seconds, one thread, defaults and grains of 0.5 um; medians of three seeds, from 3 s on of one or two."""
+"""CPU seconds, one thread, defaults and grains of 0.5 um; medians of three seeds, fewer from 3 s on."""
 SOURCE = (
     "crystal constants, <100> fibre and SVEs: Mariani et al., as in Quesada-Molina and Mariani 2022; "
     "regularized Voronoi films: Mariani et al. 2011"
