@@ -288,7 +288,7 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: sign
     assert "running" in running
     assert "trial 1 runs since" in running
     process.send_signal(stop)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "designloop resume hohe-x-" in error
     assert "Traceback" not in error
