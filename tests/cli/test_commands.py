@@ -279,7 +279,12 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: sign
     slow.touch()
     script = Path(sys.executable).with_name("designloop")
     process = subprocess.Popen(
-        [script, "run", "c.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [script, "run", "c.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell starts its background jobs deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while slow.read_text() != "inside" and time.monotonic() < deadline:
@@ -288,7 +293,7 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: sign
     assert "running" in running
     assert "trial 1 runs since" in running
     process.send_signal(stop)
-    _, error = process.communicate(timeout=180)
+    _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "designloop resume hohe-x-" in error
     assert "Traceback" not in error
