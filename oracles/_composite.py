@@ -18,9 +18,11 @@ from ._shown import shown
 from .homogenization.composites import Composite, Discretization, composite
 from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged
+from .magnetic_composite import AXES
 from .microstructure.diameters import Diameters
 from .microstructure.drawing import draw
 from .microstructure.packing import Packing, pack
+from .microstructure.seeds import child_seed
 
 Array = NDArray[np.float64]
 
@@ -30,7 +32,6 @@ MOST_WORK = 2**25
 """Voxels of all packings and of their checks: some minutes on one core."""
 MOST_PARTICLES = 2**16
 """Of all packings, for the same reason."""
-AXES = "xyz"
 TOLERANCE = 1e-5
 
 
@@ -108,9 +109,8 @@ def recipe_of(dimension: int, values: Mapping[str, Any]) -> Recipe:
 
 def packed(recipe: Recipe, seed: int, realization: int) -> Packing:
     """One packing, the same for every grid; raises Infeasible, naming the limit, where there is none."""
-    own = np.random.SeedSequence(seed, spawn_key=(realization,))
     try:
-        return pack(**recipe.packing, seed=own)
+        return pack(**recipe.packing, seed=child_seed(seed, realization))
     except ValueError as error:
         raise Infeasible(_named(str(error))) from None
 
@@ -177,7 +177,9 @@ def named(tensors: Array) -> dict[str, Array]:
 
 def pictures(recipe: Recipe, context: Context) -> dict[str, Path]:
     """The first packing for people, where the trial has a folder."""
+    if context.directory is None:
+        return {}
     share = f"{100 * recipe.packing['volume_fraction']:.4g} % particles"
     title = f"{recipe.dimension}-D packing, {share}, realization 0"
     first = draw(packed(recipe, context.seed, 0), pixel=recipe.pixel)
-    return shown(first, context, name=f"structure_{recipe.dimension}d", title=title)
+    return shown(first, context.directory, name=f"structure_{recipe.dimension}d", title=title)

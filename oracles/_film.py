@@ -21,15 +21,15 @@ from .homogenization.limits import TooLarge
 from .homogenization.periodic import NotConverged, effective_stiffness
 from .homogenization.stiffness import film_stiffness, principal_youngs_moduli, youngs_moduli
 from .homogenization.windows import apparent_stiffness
-from .microstructure.orientations import Texture, draw_angles
+from .microstructure.orientations import Texture
+from .microstructure.polycrystals import polycrystal
 from .microstructure.seeds import child_seed
 from .microstructure.sites import spacing_of
+from .microstructure.sizes import LEAST_SPREAD
 from .microstructure.structure import Polycrystal
-from .microstructure.tessellation import draw, tessellate
 
 Array = NDArray[np.float64]
 
-LEAST_VARIATION = 0.05
 MOST_PIXELS = 2**20
 MOST_WORK = 2**25
 """Pixels times realizations: some minutes on one core."""
@@ -77,9 +77,9 @@ def film_of(specimen: str, values: Mapping[str, Value]) -> Film:
         length = width = float(values["sve_size" if specimen == "sve" else "cell_size"])
     grain = float(values["grain_size"])
     variation = float(values["size_variation"])
-    if 0 < variation < LEAST_VARIATION:
+    if 0 < variation < LEAST_SPREAD:
         raise Infeasible(
-            f"no tessellation has a size variation of {variation:g}: it is {LEAST_VARIATION:g} or more, or 0 "
+            f"no tessellation has a size variation of {variation:g}: it is {LEAST_SPREAD:g} or more, or 0 "
             "for what the regularization gives by itself"
         )
     across = max(2, math.ceil(width * float(values["pixels_per_grain"]) / grain - 1e-9))
@@ -123,17 +123,16 @@ def _smooth(count: int) -> int:
 
 def structure(film: Film, seed: int, realization: int) -> Polycrystal:
     """Grain structure of one realization; the same grains on every grid."""
-    own = child_seed(seed, realization)
-    tessellation = tessellate(
+    return polycrystal(
         size=film.size,
         spacing=film.spacing,
+        pixel=film.pixel,
         periodic=film.specimen == "film",
         regularization=film.regularization,
         size_spread=film.size_variation,
-        seed=child_seed(own, 0),
+        texture=film.texture,
+        seed=child_seed(seed, realization),
     )
-    angles = draw_angles(film.texture, len(tessellation.sites), seed=child_seed(own, 1))
-    return draw(tessellation, angles, pixel=film.pixel)
 
 
 def realize(film: Film, seed: int, which: range) -> dict[str, Array]:
@@ -196,9 +195,11 @@ def mesh_bias(
 
 def pictures(film: Film, context: Context) -> dict[str, Path]:
     """The first realization for people, where the trial has a folder."""
+    if context.directory is None:
+        return {}
     title = f"{film.specimen}, {film.size[0]:.4g} um x {film.size[1]:.4g} um, realization 0"
     first = structure(film, context.seed, 0)
-    return shown(first, context, name="structure", title=title, period=film.texture.period)
+    return shown(first, context.directory, name="structure", title=title, period=film.texture.period)
 
 
 def table(samples: Mapping[str, Array], context: Context) -> dict[str, Path]:

@@ -6,8 +6,6 @@ import json
 import math
 from pathlib import Path
 
-from designloop.oracle import Context
-
 from .microstructure.descriptors import describe
 from .microstructure.pictures import picture
 from .microstructure.structure import Polycrystal, TwoPhase
@@ -16,16 +14,14 @@ from .microstructure.vtk import write_vti
 
 def shown(
     structure: Polycrystal | TwoPhase,
-    context: Context,
+    folder: Path,
     *,
     name: str,
     title: str,
     period: float = math.pi / 2,
 ) -> dict[str, Path]:
     """Artifacts ``name.png``, ``name.json`` (``describe``; lengths in um) and in 3-D ``name.vti``."""
-    if context.directory is None:
-        return {}
-    stem = context.directory / name
+    stem = folder / name
     image = picture(structure, stem.with_suffix(".png"), title=title, period=period)
     statistics = stem.with_suffix(".json")
     statistics.write_text(json.dumps(describe(structure), indent=1) + "\n")

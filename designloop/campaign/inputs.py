@@ -15,7 +15,7 @@ from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.values import Plain, measure, shown
 from designloop.describe import cost_text
-from designloop.oracle import Declaration, Input, Value
+from designloop.oracle import Declaration, Fidelity, Input, Value
 from designloop.space import ChoiceParameter, Parameter
 
 
@@ -86,8 +86,12 @@ def _settings(file: CampaignFile, declaration: Declaration) -> dict[str, Value]:
             (f"Did you mean {guess}? " if guess else "")
             + (f"Known fidelities: {known}." if known else "It declares none; leave it out."),
         )
-    settings = declaration.fidelity(file.fidelity).settings
-    return {name: value for name, value in settings.items() if heading_of(name, file) is None}
+    return open_settings(declaration.fidelity(file.fidelity), file)
+
+
+def open_settings(fidelity: Fidelity, file: CampaignFile) -> dict[str, Value]:
+    """The settings of a fidelity for inputs that the campaign itself leaves open."""
+    return {name: value for name, value in fidelity.settings.items() if heading_of(name, file) is None}
 
 
 def heading_of(name: str, file: CampaignFile) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from designloop import units
-from designloop.campaign.inputs import difference, heading_of
+from designloop.campaign.inputs import difference, heading_of, open_settings
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
 from designloop.describe import rough_time, settings_text
 from designloop.oracle import Value
@@ -58,8 +58,7 @@ def _oracle(c: Campaign) -> list[str]:
 
 def _settings(c: Campaign) -> dict[str, Value]:
     """What the fidelity sets and the campaign does not."""
-    settings = c.declaration.fidelity(c.fidelity).settings if c.fidelity else {}
-    return {name: value for name, value in settings.items() if heading_of(name, c.file) is None}
+    return open_settings(c.declaration.fidelity(c.fidelity), c.file) if c.fidelity else {}
 
 
 def _fidelity(c: Campaign) -> list[str]:

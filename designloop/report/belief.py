@@ -62,20 +62,25 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
         return Belief(
             believed=False, verdict=reason, summary="the model is not to be believed", checks=checks
         )
-    telling = checks[_telling(record)]
+    metric = _telling(record)
+    telling = checks[metric]
     if telling.r2 < STRONG:
         summary, needed = "the model shows only a weak trend", f"; {STRONG:g} is needed to believe it"
     else:
         summary, needed = "the model is to be believed", ""
-    verdict = _figures(telling, _telling(record), record.metric) + needed
+    verdict = _figures(telling, metric, record.metric) + needed
     return Belief(believed=not needed, verdict=verdict, summary=summary, checks=checks)
 
 
 def _telling(record: RunRecord) -> str:
     """The metric that shows what the model knows: the objective, or its bound where it is a parameter."""
     parameters = {p["name"] for p in record.campaign["parameters"]}
-    constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
-    return next((m for m in (record.metric, *constrained) if m not in parameters), record.metric)
+    return next((m for m in (record.metric, *_constrained(record)) if m not in parameters), record.metric)
+
+
+def _constrained(record: RunRecord) -> list[str]:
+    """Metrics that a constraint bounds."""
+    return [c["metric"] for c in record.campaign.get("constraints") or ()]
 
 
 def _without_model(record: RunRecord) -> Belief:
@@ -102,8 +107,7 @@ def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
             f"no trend found: predicted from the others, the trials' {metric} is hardly better "
             f"than its mean (R2 {telling.r2:.2f})"
         )
-    constrained = [c["metric"] for c in record.campaign.get("constraints") or ()]
-    for each in dict.fromkeys([metric, *constrained]):
+    for each in dict.fromkeys([metric, *_constrained(record)]):
         check = checks.get(each)
         if check and at_most(round(check.coverage * check.trials), check.trials) < RARE:
             return (

@@ -48,8 +48,7 @@ def coefficients_of(
     if not bool(((share >= 0) & (share <= 1)).all()):
         raise ValueError("the share of a phase in a voxel lies between 0 and 1; an image has other values")
     share = share.double()
-    filled = (share >= FILLED).flatten(1)
-    if bool((~filled.any(1) & (share.flatten(1).amax(1) == 0)).any()):
+    if bool((share.flatten(1).amax(1) == 0).any()):
         raise ValueError("an image holds no voxel of the inclusion phase; draw it finer or fill it more")
     if bool((share.flatten(1).amin(1) == 1).any()):
         raise ValueError("an image holds no voxel of the matrix phase; fill it less")

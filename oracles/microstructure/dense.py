@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from .particles import nearest_image, particle_volumes, wrapped
+from .particles import particle_volumes
 from .structure import Floats
+from .torus import nearest_image, wrapped
 
 RANDOM_CLOSE = {2: 0.84, 3: 0.64}
 """Area (volume) fraction near which random packings of equal disks (spheres) jam (O'Hern et al., 2003)."""

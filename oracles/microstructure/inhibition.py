@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from .particles import nearest_image, surface_distance, wrapped
+from .particles import surface_distance
 from .structure import Floats
+from .torus import nearest_image, wrapped
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 64, 20_000
 

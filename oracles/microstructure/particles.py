@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .structure import Floats
+from .torus import nearest_image, wrapped
 
 _DIRECTIONS, _ZOOMS, _ZOOM_POINTS = 32, 7, 17
 
@@ -59,17 +60,6 @@ def particle_volumes(radii: Floats, dimension: int) -> Floats:
 def particle_fraction(packing: Packing) -> float:
     """Volume of all particles over that of the box: the volume fraction, where none overlap."""
     return float(particle_volumes(packing.radii, len(packing.size)).sum() / math.prod(packing.size))
-
-
-def wrapped(points: Floats, size: tuple[float, ...]) -> Floats:
-    """Points moved into the box by whole periods: 0 <= point < size."""
-    inside = np.mod(points, size)
-    return np.where(inside >= size, 0.0, inside)  # mod of a tiny negative number rounds up to the size
-
-
-def nearest_image(displacement: Floats, size: tuple[float, ...]) -> Floats:
-    """The shortest of the periodic images of displacements ``(..., d)``."""
-    return displacement - np.array(size) * np.round(displacement / size)
 
 
 def surface_distance(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from .structure import Floats
+from .torus import wrapped
 
 _SAMPLES = {2: 10, 3: 8}
 
@@ -51,7 +52,7 @@ def sampled_cells(*, sites: Floats, weights: Floats, box: tuple[float, ...]) -> 
     sums = np.stack([np.bincount(owner, offsets[:, axis], minlength=count) for axis in range(dimension)], -1)
     return Cells(
         volumes=held * (np.prod(box) / len(points)),
-        centroids=wrap(sites + sums / np.maximum(held, 1)[:, None], box),
+        centroids=wrapped(sites + sums / np.maximum(held, 1)[:, None], box),
     )
 
 
@@ -60,12 +61,6 @@ def centres(size: tuple[float, ...], counts: tuple[int, ...]) -> Floats:
     axes = [(np.arange(count) + 0.5) * (side / count) for side, count in zip(size, counts, strict=True)]
     mesh = np.meshgrid(*reversed(axes), indexing="ij")
     return np.stack([axis.ravel() for axis in reversed(mesh)], axis=-1)
-
-
-def wrap(points: Floats, box: tuple[float, ...]) -> Floats:
-    """Points moved into the box by whole periods; coordinates in [0, side)."""
-    inside = np.mod(points, box)
-    return np.where(inside >= np.array(box), 0.0, inside)
 
 
 def _nearest(

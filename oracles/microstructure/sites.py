@@ -12,9 +12,10 @@ import math
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .power import sampled_cells, wrap
+from .power import sampled_cells
 from .seeds import generator
 from .structure import Floats
+from .torus import wrapped
 
 REGULARIZATIONS = ("jitter", "hardcore", "poisson", "lloyd")
 _BALL = {2: math.pi / 4, 3: math.pi / 6}
@@ -111,12 +112,12 @@ def _jitter(rng: np.random.Generator, box: tuple[float, ...], spacing: float, ji
     pitch = np.array(box) / counts
     lattice = np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), axis=-1).reshape(-1, len(box))
     origin = rng.random(len(box))
-    return wrap((lattice + origin + rng.uniform(-jitter, jitter, lattice.shape)) * pitch, box)
+    return wrapped((lattice + origin + rng.uniform(-jitter, jitter, lattice.shape)) * pitch, box)
 
 
 def _poisson(rng: np.random.Generator, box: tuple[float, ...], spacing: float) -> Floats:
     count = max(1, int(rng.poisson(math.prod(box) / spacing ** len(box))))
-    return wrap(rng.random((count, len(box))) * box, box)
+    return wrapped(rng.random((count, len(box))) * box, box)
 
 
 def _hardcore(rng: np.random.Generator, box: tuple[float, ...], spacing: float, separation: float) -> Floats:
@@ -124,7 +125,7 @@ def _hardcore(rng: np.random.Generator, box: tuple[float, ...], spacing: float, 
     wanted, distance = max(1, round(math.prod(box) / spacing ** len(box))), separation * spacing
     sites = np.empty((0, len(box)))
     for _ in range(_ROUNDS):
-        candidates = wrap(rng.random((wanted, len(box))) * box, box)
+        candidates = wrapped(rng.random((wanted, len(box))) * box, box)
         if len(sites):
             candidates = candidates[cKDTree(sites, boxsize=np.array(box)).query(candidates)[0] >= distance]
         sites = np.concatenate([sites, _apart(candidates, box, distance)])[:wanted]

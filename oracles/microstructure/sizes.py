@@ -10,7 +10,7 @@ from .power import least_power, sampled_cells
 from .seeds import generator
 from .structure import Floats
 
-LARGEST_SPREAD = 0.6
+LEAST_SPREAD, LARGEST_SPREAD = 0.05, 0.6
 _STEPS = 30
 _FACE = {2: 3.7, 3: 5.3}
 _BALL = {2: math.pi, 3: 4 * math.pi / 3}
@@ -29,9 +29,10 @@ def fit_sizes(
     the wanted one within 10 % (20 % at 0.05), most of it the luck of the draw; at 0.6 about 1 grain in 200
     vanished. Raises ValueError for a spread out of range.
     """
-    if not 0.05 <= size_spread <= LARGEST_SPREAD:
+    if not LEAST_SPREAD <= size_spread <= LARGEST_SPREAD:
         raise ValueError(
-            f"size_spread is {size_spread:g}; give 0 (plain Voronoi cells) or 0.05 to {LARGEST_SPREAD:g}"
+            f"size_spread is {size_spread:g}; give 0 (plain Voronoi cells) or {LEAST_SPREAD:g} to "
+            f"{LARGEST_SPREAD:g}"
         )
     count, dimension = sites.shape
     volumes = np.exp(
