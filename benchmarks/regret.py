@@ -79,7 +79,7 @@ def run_ours(name: str, problem: str, seed: int, trials: int) -> list[float]:
             campaign=campaign,
             journal=journal,
             run=gather([first], directory=Path(folder)),
-            strategy=parts.strategy,
+            strategies=parts.strategies,
             executor=InProcess(parts.oracle),
             watch=Unwatched(),
         )

@@ -6,18 +6,22 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from designloop import record, revision, stopping
-from designloop.campaign.model import Campaign
+from designloop import closure, goals, record, revision, stopping
+from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.execution import Executor, Outcome, Task
 from designloop.journal import Journal
 from designloop.learning.saved import SavedModel
 from designloop.oracle import Context
 from designloop.record import RunRecord, TrialRecord
-from designloop.strategies.base import Proposal, Strategy, StrategyExhausted
+from designloop.strategies.base import OPTIMIZERS, Proposal, Strategy, StrategyExhausted
+from designloop.strategies.sampling import Sequence as Designs
+from designloop.strategies.search import Search
 
 
 class Watch(Protocol):
@@ -49,13 +53,14 @@ class Loop:
         campaign: Campaign,
         journal: Journal,
         run: RunRecord,
-        strategy: Strategy,
+        strategies: Sequence[Strategy],
         executor: Executor,
         watch: Watch,
+        truth: goals.Truth | None = None,
     ) -> None:
         self.campaign, self.run = campaign, run
-        self._journal, self._strategy = journal, strategy
-        self._executor, self._watch = executor, watch
+        self._journal, self._strategies = journal, strategies
+        self._executor, self._watch, self._truth = executor, watch, truth
 
     def go(self) -> RunRecord:
         """Run to the end or to a pause; every step is durable before the next begins."""
@@ -64,12 +69,25 @@ class Loop:
             self._evaluate(stopping.open_trials(self.run))
             if self.run.status != "running":
                 break
-            reason = stopping.stop_reason(self.run, self.campaign.stop)
-            if reason:
+            reason, over = self._ended()
+            if reason and self._unjudged():
+                self._propose(0)
+            elif reason:
                 self._decide("stop", reason)
+            elif over:
+                self._decide("phase", f"{self._choice.name}: {over}")
             else:
                 self._propose()
         return self.run
+
+    @property
+    def _choice(self) -> StrategyChoice:
+        """The strategy at work."""
+        return self.campaign.phases[self.run.phase]
+
+    def _ended(self) -> tuple[str | None, str | None]:
+        """Why the campaign is over, and why the phase is."""
+        return stopping.stop_reason(self.run, self.campaign), stopping.phase_over(self.run, self.campaign)
 
     def _append(self, kind: str, **content: Any) -> None:
         entry = self._journal.append(kind, **content)
@@ -88,9 +106,15 @@ class Loop:
             self._append_given("baseline", [dict(self.campaign.baseline)])
         if self.campaign.start_with and "start_with" not in origins:
             self._append_given("start_with", [dict(design) for design in self.campaign.start_with])
+        goal = self.campaign.goal
+        if goal and goal.by == "held_out" and "held_out" not in origins:
+            designs = test_designs(self.campaign, goal.designs)
+            self._append_given("held_out", designs, text="held out: judges the model, never teaches it")
 
-    def _append_given(self, origin: str, designs: list[dict[str, Any]]) -> None:
-        reason = {"generator": origin, "text": "given in the campaign file"}
+    def _append_given(
+        self, origin: str, designs: list[dict[str, Any]], *, text: str = "given in the campaign file"
+    ) -> None:
+        reason = {"generator": origin, "text": text}
         first = len(self.run.trials)
         self._append(
             "proposal",
@@ -103,18 +127,26 @@ class Loop:
             seconds={},
         )
 
-    def _propose(self) -> None:
+    def _unjudged(self) -> bool:
+        """Whether the last labels of a learning campaign have been judged by nobody yet."""
+        last = self.run.proposals[-1] if self.run.proposals else {}
+        learning = self.campaign.goal is not None and self._choice.name not in OPTIMIZERS
+        return learning and bool(last.get("candidates")) and bool(last.get("model"))
+
+    def _propose(self, most: int | None = None) -> None:
+        """Ask for the next designs, ``most`` of them; none: the model is trained and judged only."""
         history = revision.history_of(self.run)
-        wanted = int(self.campaign.strategy.options.get("batch", 1))
-        count = min(wanted, stopping.budget_left(self.run, self.campaign.stop))
+        wanted = int(cast(float, self._choice.options.get("batch", 1))) if most is None else most
+        count = min(wanted, max(0, stopping.budget_left(self.run, self.campaign.stop)))
         start = time.perf_counter()
         loading = "" if "torch" in sys.modules else "; the first model loads Ax and PyTorch"
         self._watch.waits(f"choosing the next design{loading}")
         try:
-            proposal = self._strategy.propose(history, count)
+            proposal = self._strategies[self.run.phase].propose(history, count)
         except StrategyExhausted as end:
             self._decide("stop", str(end))
             return
+        progress = self._assess(proposal)
         seconds = {**proposal.seconds, "propose": time.perf_counter() - start}
         number = len(self.run.proposals)
         model = self._keep_model(proposal.model, number) if proposal.model else None
@@ -122,15 +154,36 @@ class Loop:
             "proposal",
             number=number,
             origin="strategy",
+            phase=self.run.phase,
             digest=history.digest(),
-            strategy=self.campaign.strategy.name,
+            strategy=self._choice.name,
             seed=self.campaign.seed,
-            candidates=_candidates(proposal, first=len(self.run.trials)),
+            candidates=[] if self._enough(progress) else _candidates(proposal, first=len(self.run.trials)),
+            progress=progress,
             fit=proposal.fit,
             refitted=proposal.refitted,
             model=model,
             seconds={name: round(value, 4) for name, value in seconds.items()},
         )
+
+    def _assess(self, proposal: Proposal) -> dict[str, Any] | None:
+        """What the model of a proposal knows of the goal, with what the strategy says of itself."""
+        goal = self.campaign.goal
+        if goal is None or proposal.model is None:
+            return dict(proposal.diagnostics) or None
+        self._watch.waits("judging the model")
+        space = self.campaign.space
+        found = goals.assess(self.run, goal, saved=proposal.model, space=space, truth=self._truth)
+        metrics = [aim.metric for aim in goal.aims]
+        reached = closure.closure(self.run, metrics[: closure.MOST])
+        return {**found, "closure": reached.to_json(), **proposal.diagnostics}
+
+    def _enough(self, progress: dict[str, Any] | None) -> bool:
+        """Whether this assessment ends the campaign or the phase, so that no design need be evaluated."""
+        if not progress or "errors" not in progress:
+            return False
+        ahead = replace(self.run, proposals=[*self.run.proposals, {"origin": "", "progress": progress}])
+        return stopping.learning_ended(ahead, self.campaign)
 
     def _keep_model(self, model: SavedModel, number: int) -> str:
         """The model's folder, relative to the run; complete before the proposal names it."""
@@ -194,6 +247,13 @@ class Loop:
             seconds=round(outcome.seconds, 4),
             artifacts=artifacts,
         )
+
+
+def test_designs(campaign: Campaign, count: int) -> list[dict[str, Any]]:
+    """``count`` Sobol designs of the campaign's space that meet its constraints, of a seed of their own."""
+    search = Search.of(campaign.space, [], [])
+    sequence = Designs(generator="sobol", seed=revision.seed_of(campaign.seed, "held_out", 0))
+    return search.designs(sequence.propose(search, position=0, count=count))
 
 
 def _files(directory: Path | None) -> list[Path]:

@@ -22,7 +22,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 from designloop.errors import OracleError
 
@@ -71,6 +71,26 @@ class Output:
     unit: str = field(default="", kw_only=True)
     description: str = field(default="", kw_only=True)
     margin: bool = field(default=False, kw_only=True)
+    statistic: Literal["", "mean", "std"] = field(default="", kw_only=True)
+    """What it is over the realizations of one evaluation: their mean, or their standard deviation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Realizations:
+    """Which inputs say over how many seeded realizations one evaluation goes.
+
+    ``least`` realizations, then more until every standard deviation has the relative standard error
+    ``std_error``, up to ``most``; the last two may be left out.
+    """
+
+    least: str
+    most: str = ""
+    std_error: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs that are named."""
+        return tuple(filter(None, (self.least, self.most, self.std_error)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +112,8 @@ class Fidelity:
 class Declaration:
     """Everything others may know of an oracle without running it.
 
-    Raises OracleError for a fidelity without a name of its own, or with a setting that no input can have.
+    Raises OracleError for a fidelity without a name of its own, or with a setting that no input can have,
+    and for realizations counted by what is no input.
     """
 
     name: str
@@ -112,10 +133,15 @@ class Declaration:
     """Published origin: author, year, equation."""
     fidelities: tuple[Fidelity, ...] = ()
     """Accuracies to choose from, the cheapest first."""
+    realizations: Realizations | None = None
+    """Where outputs are statistics over realizations."""
 
     def __post_init__(self) -> None:
         for fidelity in self.fidelities:
             _check_fidelity(self, fidelity)
+        for name in self.realizations.inputs if self.realizations else ():
+            if name not in {i.name for i in self.inputs}:
+                raise OracleError(f"oracle {self.name!r}, realizations: {name!r} is no declared input.")
 
     def input(self, name: str) -> Input:
         """The declared input ``name``; raises KeyError."""

@@ -12,7 +12,7 @@ from designloop.errors import RunError
 from designloop.oracle import Observation, Value
 
 TrialStatus = Literal["proposed", "running", "completed", "infeasible", "failed"]
-Origin = Literal["strategy", "baseline", "start_with", "existing"]
+Origin = Literal["strategy", "baseline", "start_with", "existing", "held_out"]
 
 
 @dataclass(kw_only=True)
@@ -93,7 +93,7 @@ class RunRecord:
 
     @property
     def metric(self) -> str:
-        """The objective's metric."""
+        """The objective's metric, or in a learning run the first that is learned."""
         return str(self.campaign["objective"]["metric"])
 
     @property
@@ -102,11 +102,27 @@ class RunRecord:
         return bool(self.campaign["objective"]["minimize"])
 
     @property
+    def goal(self) -> dict[str, Any] | None:
+        """What the run shall learn; None where it learns nothing."""
+        found: dict[str, Any] | None = self.campaign.get("goal")
+        return found
+
+    @property
+    def learns(self) -> bool:
+        """True where the run learns and has no objective, so that no design is the best."""
+        return bool(self.campaign["objective"].get("mode") == "learn")
+
+    @property
+    def phase(self) -> int:
+        """Which of the campaign's strategies is at work, counted from 0."""
+        return sum(d["action"] == "phase" for d in self.decisions)
+
+    @property
     def status(self) -> Literal["running", "paused", "finished"]:
         """What the last decision left: a run without one is running, or was killed."""
         action = self.decisions[-1]["action"] if self.decisions else "resume"
         statuses: dict[str, Literal["running", "paused", "finished"]]
-        statuses = {"stop": "finished", "pause": "paused", "resume": "running"}
+        statuses = {"stop": "finished", "pause": "paused", "resume": "running", "phase": "running"}
         return statuses[action]
 
     @property
@@ -143,7 +159,9 @@ class RunRecord:
         return trial.status == "completed" and trial.in_range and self.violation(trial) <= 0
 
     def best(self, trials: Iterable[TrialRecord] | None = None) -> TrialRecord | None:
-        """The best feasible measured design, the earliest of equals; None where none is feasible."""
+        """The best feasible measured design, the earliest of equals; None where none is, or none can be."""
+        if self.learns:
+            return None
         sign = 1 if self.minimize else -1
         feasible = [
             (sign * value, t.index, t)

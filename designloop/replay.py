@@ -54,17 +54,22 @@ def replay(directory: Path, *, watch: Callable[[Replayed], None] = lambda _: Non
 
 def _replayed(directory: Path) -> Iterator[Replayed]:
     run = RunRecord(directory=directory)
-    strategy: Strategy | None = None
+    strategies: list[Strategy] = []
     space: Space | None = None
     for entry in journal.read(directory):
-        if entry["kind"] == "proposal" and entry["origin"] == "strategy" and strategy and space:
-            yield _compare(entry, run, strategy, space)
+        if entry["kind"] == "proposal" and entry["origin"] == "strategy" and entry["candidates"] and space:
+            yield _compare(entry, run, strategies[run.phase], space)
         record.apply(run, entry)
         if entry["kind"] == "campaign":
             campaign = recorded_campaign(run)
-            choice, space = campaign.strategy, campaign.space
-            problem = revision.problem_of(campaign)
-            strategy = create(choice.name, problem=problem, options=choice.options, initial=choice.initial)
+            space = campaign.space
+            strategies = [
+                create(
+                    choice.name, problem=revision.problem_of(campaign, phase), options=choice.options,
+                    initial=choice.initial,
+                )
+                for phase, choice in enumerate(campaign.phases)
+            ]  # fmt: skip
 
 
 def _compare(entry: journal.Record, run: RunRecord, strategy: Strategy, space: Space) -> Replayed:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from designloop.campaign.model import Campaign
+from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.compose.dies import spec_metrics
 from designloop.errors import CampaignError
 from designloop.record import RunRecord
-from designloop.strategies.base import Bound, History, Problem, Status, Trial
+from designloop.strategies.base import OPTIMIZERS, Bound, History, Problem, Status, Trial
 
 PACKAGES = ("designloop", "ax-platform", "botorch", "gpytorch", "torch", "numpy", "scipy", "mlflow")
 _STATUS: dict[str, Status] = {"proposed": "pending", "running": "pending"}
@@ -27,8 +27,8 @@ def seed_of(campaign_seed: int, purpose: str, trial: int) -> int:
     return int(np.random.SeedSequence(words).generate_state(1, np.uint32)[0])
 
 
-def problem_of(campaign: Campaign) -> Problem:
-    """The campaign's question as a strategy sees it."""
+def problem_of(campaign: Campaign, phase: int = 0) -> Problem:
+    """The campaign's question as the strategy of one phase sees it."""
     bounds = tuple(
         Bound(
             metric=c.metric,
@@ -39,24 +39,31 @@ def problem_of(campaign: Campaign) -> Problem:
         for c in campaign.constraints
     )
     objective = campaign.objective
+    learn = tuple(aim.metric for aim in campaign.goal.aims) if campaign.goal else ()
+    learning = bool(learn) and campaign.phases[phase].name not in OPTIMIZERS
     return Problem(
         space=campaign.space,
-        metric=objective.metric,
-        minimize=objective.minimize,
+        metric=learn[0] if learning else objective.metric,
+        minimize=objective.minimize and not learning,
         bounds=bounds,
         seed=campaign.seed,
+        learn=learn if learning else (),
     )
 
 
 def history_of(run: RunRecord) -> History:
-    """The run as a strategy sees it."""
+    """The run as the strategy at work sees it: without the trials held out for judging."""
     proposals = [p for p in run.proposals if p["origin"] == "strategy"]
     fits = [p["fit"] for p in proposals if p.get("fit") is not None]
     trials = tuple(
-        Trial(index=t.index, parameters=t.parameters, status=_STATUS[t.status], metrics=t.metrics)
+        Trial(
+            index=t.index, parameters=t.parameters, status=_STATUS[t.status], metrics=t.metrics,
+            generator=str(t.reason.get("generator", "")) if t.origin == "strategy" else "",
+        )
         for t in run.trials
-    )
-    made = sum(len(p["candidates"]) for p in proposals)
+        if t.origin != "held_out"
+    )  # fmt: skip
+    made = sum(len(p["candidates"]) for p in proposals if p.get("phase", 0) == run.phase)
     return History(trials=trials, fit=fits[-1] if fits else None, proposals=made)
 
 
@@ -121,15 +128,23 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
         ],
         "specs": [{"metric": metric, "label": label} for metric, label in specs.items()],
         "baseline": dict(campaign.baseline) if campaign.baseline else None,
-        "strategy": {
-            "name": campaign.strategy.name,
-            "options": dict(campaign.strategy.options),
-            "initial": dict(campaign.strategy.initial),
-        },
+        "goal": _goal(campaign),
+        "register": vars(campaign.register).copy(),
+        "strategy": _strategy(campaign.strategy),
+        "phases": [_strategy(choice) for choice in campaign.phases],
         "stop": vars(campaign.stop).copy(),
         "tracking": {"uri": campaign.tracking_uri, "models": campaign.tracking_models},
         "environment": environment(),
     }
+
+
+def _goal(campaign: Campaign) -> dict[str, Any] | None:
+    goal = campaign.goal
+    return None if goal is None else {**vars(goal), "aims": [vars(aim).copy() for aim in goal.aims]}
+
+
+def _strategy(choice: StrategyChoice) -> dict[str, Any]:
+    return {**vars(choice), "options": dict(choice.options), "initial": dict(choice.initial)}
 
 
 def _unit_of(campaign: Campaign, name: str) -> str:
@@ -186,13 +201,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     were, are = ({c["label"] for c in record["constraints"]} for record in (old, new))
     found += [f"without the constraint {label}" for label in sorted(were - are)]
     found += [f"with the constraint {label}" for label in sorted(are - were)]
-    for part in ("strategy", "stop"):
-        if old[part] != new[part]:
-            found.append(f"another {part}")
+    for part, name in (("phases", "strategy"), ("stop", "stop"), ("goal", "goal")):
+        if old.get(part) != new[part]:
+            found.append(f"another {name}")
     return found
 
 
 def _range(parameter: Mapping[str, Any]) -> str:
     if parameter["kind"] == "choice":
         return ", ".join(map(str, parameter["choices"]))
-    return f"{parameter['lower']:g} .. {parameter['upper']:g} {parameter['unit']}".rstrip()
+    ends = f"{parameter['lower']:g} .. {parameter['upper']:g} {parameter['unit']}".rstrip()
+    return f"{ends} in steps of {parameter['step']:g}" if parameter.get("step") else ends

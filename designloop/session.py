@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from designloop import record, revision, rundir, stopping
+import numpy as np
+
+from designloop import goals, record, revision, rundir, stopping
 from designloop.campaign import loads
 from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle
@@ -15,7 +18,8 @@ from designloop.discovery import find
 from designloop.errors import DesignloopError, RunError
 from designloop.execution import InProcess
 from designloop.journal import Journal
-from designloop.loop import Loop, Unwatched, Watch
+from designloop.loop import Loop, Unwatched, Watch, test_designs
+from designloop.oracle import Context, Infeasible
 from designloop.record import RunRecord
 from designloop.strategies import create
 from designloop.strategies.base import Strategy
@@ -74,7 +78,7 @@ def recorded_campaign(run: RunRecord) -> Campaign:
 
 
 def _reopen(journal: Journal, known: RunRecord, campaign: Campaign) -> None:
-    if known.status == "finished" and stopping.stop_reason(known, campaign.stop):
+    if known.status == "finished" and stopping.stop_reason(known, campaign):
         raise RunError(
             f"{known.name} is finished: {known.decisions[-1]['reason']}. "
             f"To go on, raise what ended it: 'designloop resume {known.name} --set stop.trials=100'."
@@ -89,20 +93,44 @@ class Parts:
     """What a campaign names, found before anything is written."""
 
     oracle: CampaignOracle
-    strategy: Strategy
+    strategies: tuple[Strategy, ...]
+    truth: goals.Truth | None = None
 
     @classmethod
     def of(cls, campaign: Campaign) -> Parts:
         """Find the oracle and make the strategy. Raises OracleError, CampaignError."""
         oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
-        choice = campaign.strategy
-        strategy = create(
-            choice.name,
-            problem=revision.problem_of(campaign),
-            options=choice.options,
-            initial=choice.initial,
+        asked = CampaignOracle(campaign=campaign, oracle=oracle)
+        strategies = tuple(
+            create(
+                choice.name,
+                problem=revision.problem_of(campaign, phase),
+                options=choice.options,
+                initial=choice.initial,
+            )
+            for phase, choice in enumerate(campaign.phases)
         )
-        return cls(oracle=CampaignOracle(campaign=campaign, oracle=oracle), strategy=strategy)
+        return cls(oracle=asked, strategies=strategies, truth=_truth(campaign))
+
+
+def _truth(campaign: Campaign) -> goals.Truth | None:
+    """Designs and their answers by the reference oracle; designs it refuses are left out."""
+    goal = campaign.goal
+    if goal is None or goal.reference is None:
+        return None
+    oracle = find(goal.reference, folder=campaign.folder)
+    asked = CampaignOracle(campaign=campaign, oracle=oracle)
+    designs = test_designs(campaign, goal.designs)
+    values: dict[str, list[float]] = {aim.metric: [] for aim in goal.aims}
+    for i, design in enumerate(designs):
+        context = Context(seed=revision.seed_of(campaign.seed, "reference", i))
+        try:
+            metrics = asked.evaluate(design, context).metrics
+        except Infeasible:
+            metrics = {}
+        for metric, column in values.items():
+            column.append(metrics[metric].value if metric in metrics else math.nan)
+    return goals.Truth(designs=designs, values={m: np.array(v) for m, v in values.items()})
 
 
 def _go(
@@ -117,9 +145,10 @@ def _go(
         campaign=campaign,
         journal=journal,
         run=record.gather(journal.records, directory=directory),
-        strategy=parts.strategy,
+        strategies=parts.strategies,
         executor=InProcess(parts.oracle),
         watch=watch,
+        truth=parts.truth,
     )
     try:
         ended = loop.go()

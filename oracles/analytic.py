@@ -171,6 +171,74 @@ class Ackley(Formula):
         return {"value": float(-20 * np.exp(-0.2 * np.sqrt(np.mean(z**2))) - wells + 20 + np.e)}
 
 
+def _friedman(
+    x1: Unit, x2: Unit, x3: Unit, x4: Unit, x5: Unit
+) -> Annotated[dict[str, float], Output("value")]:
+    """Friedman's function in five dimensions: smooth, with one interaction."""
+    return {"value": 10 * math.sin(math.pi * x1 * x2) + 20 * (x3 - 0.5) ** 2 + 10 * x4 + 5 * x5}
+
+
+class Friedman(Formula):
+    """Friedman's function in five dimensions: smooth, with one interaction.
+
+    10 sin(pi x1 x2) + 20 (x3 - 1/2)^2 + 10 x4 + 5 x5 on the unit cube (Friedman 1991, equation 61).
+    """
+
+    function = staticmethod(_friedman)
+
+    @property
+    def declaration(self) -> Declaration:
+        """Five inputs in 0 .. 1, one output."""
+        return replace(super().declaration, name="friedman", source="Friedman 1991, Eq. 61")
+
+
+Angle = Annotated[float, Input(lower=-math.pi, upper=math.pi)]
+
+
+def _ishigami(x1: Angle, x2: Angle, x3: Angle) -> Annotated[dict[str, float], Output("value")]:
+    """Ishigami's function: it oscillates in every direction, which a hundred labels hardly show."""
+    return {"value": (1 + 0.1 * x3**4) * math.sin(x1) + 7 * math.sin(x2) ** 2}
+
+
+class Ishigami(Formula):
+    """Ishigami's function: it oscillates in every direction, which a hundred labels hardly show.
+
+    sin x1 + a sin^2 x2 + b x3^4 sin x1 with a = 7, b = 0.1 (Ishigami, Homma 1990). Over the box its mean is
+    a / 2 and its variance a^2 / 8 + b pi^4 / 5 + b^2 pi^8 / 18 + 1 / 2.
+    """
+
+    function = staticmethod(_ishigami)
+
+    @property
+    def declaration(self) -> Declaration:
+        """Three inputs in -pi .. pi, one output."""
+        return replace(super().declaration, name="ishigami", source="Ishigami, Homma 1990")
+
+
+def _needle_peak(x1: Unit, x2: Unit, x3: Unit, x4: Unit) -> Annotated[dict[str, float], Output("value")]:
+    """A smooth narrow peak in four dimensions on a plain that knows nothing of it."""
+    square = sum((x - c) ** 2 for x, c in zip((x1, x2, x3, x4), NeedlePeak.TOP, strict=True))
+    return {"value": max(0.0, 1 - square / NeedlePeak.REACH**2) ** 4}
+
+
+class NeedlePeak(Formula):
+    """A smooth narrow peak in four dimensions on a plain that knows nothing of it.
+
+    max(0, 1 - |x - c|^2 / r^2)^4, c = (0.3, 0.7, 0.6, 0.4), r = 0.4: 1 at its top, exactly 0 from the distance
+    r on, three times differentiable. One label in eight meets the peak at all and one in three hundred its
+    upper half, so it is learned from labels near the top alone, through no transform of the value.
+    """
+
+    TOP: ClassVar[tuple[float, ...]] = (0.3, 0.7, 0.6, 0.4)
+    REACH: ClassVar[float] = 0.4
+    function = staticmethod(_needle_peak)
+
+    @property
+    def declaration(self) -> Declaration:
+        """Four inputs in 0 .. 1, one output."""
+        return replace(super().declaration, name="needle_peak")
+
+
 def _dirac_peak(
     x: Annotated[float, Input(lower=-50, upper=50)],
 ) -> Annotated[dict[str, float], Output("value")]:
@@ -232,3 +300,4 @@ class HardeningCurve(Formula):
 
 
 branin, hartmann6, ackley, dirac_peak, hardening_curve = Branin, Hartmann6, Ackley, DiracPeak, HardeningCurve
+friedman, ishigami, needle_peak = Friedman, Ishigami, NeedlePeak

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from designloop.errors import OracleError
 from designloop.oracle import (
@@ -26,6 +27,7 @@ from designloop.oracle import (
     Input,
     Observation,
     Output,
+    Realizations,
     Result,
     Value,
 )
@@ -167,6 +169,8 @@ QUANTITIES = {
         "principal_modulus": "sqrt(E1 E2) of the principal deviatoric axes",
     },
 }
+WORDS: Mapping[Literal["mean", "std"], str] = {"mean": "mean", "std": "standard deviation"}
+COUNTED = Realizations(least="realizations", most="realizations_max", std_error="scatter_error")
 FIDELITIES = (
     Fidelity(
         name="screen",
@@ -220,9 +224,9 @@ class Polysilicon:
             accuracy = tuple(i for i in ACCURACY if i.name == "pixels_per_grain")
         else:
             outputs = tuple(
-                Output(f"{n}_{part}", unit="GPa", description=f"{word} of the {d}")
+                Output(f"{n}_{part}", unit="GPa", description=f"{WORDS[part]} of the {d}", statistic=part)
                 for n, d in quantities.items()
-                for part, word in (("mean", "mean"), ("std", "standard deviation"))
+                for part in WORDS
             )
             accuracy = ACCURACY
         fidelities = tuple(
@@ -237,6 +241,7 @@ class Polysilicon:
             stochastic=True,
             source=SOURCE,
             fidelities=() if self.single else fidelities,
+            realizations=None if self.single else COUNTED,
         )
 
     def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:

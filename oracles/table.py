@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from designloop.errors import OracleError
 from designloop.oracle import Context, Declaration, Infeasible, Input, Observation, Output, Result, Value
 
@@ -23,10 +25,19 @@ class Table:
     Options: ``file`` (relative to the campaign file), ``match: exact | nearest``, ``outputs`` (names, by
     commas; default: the last column), ``inputs`` (default: every other column). Units stand in the header:
     ``beam_length [um]``. Distances are over the range of each column. Rows with equal inputs are
-    replicates: their mean is the answer, with its standard error.
+    replicates: their mean is the answer, with its standard error. ``noise`` is the standard deviation of a
+    normal error added to every answer, from its seed: a number in the outputs' own units, or a share of each
+    output's standard deviation over the rows, such as ``5 %``.
     """
 
-    def __init__(self, file: str, match: str = "exact", outputs: str = "", inputs: str = "") -> None:
+    def __init__(
+        self,
+        file: str,
+        match: str = "exact",
+        outputs: str = "",
+        inputs: str = "",
+        noise: float | str = 0.0,
+    ) -> None:
         if match not in ("exact", "nearest"):
             raise OracleError(f"option match is {match!r}; write exact or nearest.")
         self._match, self._file = match, Path(file)
@@ -39,13 +50,20 @@ class Table:
         columns = {n: _column(self._file, n, [(line, row[n]) for line, row in rows]) for n in units}
         self._rows = _replicates(columns, asked, wanted)
         self._spans = {n: _span(columns[n]) for n in asked}
-        self._wanted = wanted
+        self._noise = {n: _deviation(noise, [row[n].value for row in self._rows.values()]) for n in wanted}
         self._declaration = Declaration(
             name="table",
             summary=f"{len(rows)} rows of {self._file.name}, {match} match.",
             inputs=tuple(_input(n, units[n], columns[n]) for n in asked),
             outputs=tuple(Output(n, unit=units[n]) for n in wanted),
-            options={"file": file, "match": match, "outputs": ", ".join(wanted), "inputs": ", ".join(asked)},
+            options={
+                "file": file,
+                "match": match,
+                "outputs": ", ".join(wanted),
+                "inputs": ", ".join(asked),
+                "noise": noise,
+            },
+            stochastic=any(self._noise.values()),
             cheap=True,
             source=self._file.name,
         )
@@ -55,7 +73,7 @@ class Table:
         """One input or output per column in use."""
         return self._declaration
 
-    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:  # noqa: ARG002
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
         """The row's numbers; raises Infeasible, with the nearest row, where no row matches exactly."""
         asked = complete(self._declaration, parameters)
         distance, key = min((self._distance(asked, key), key) for key in self._rows)
@@ -65,7 +83,17 @@ class Table:
                 f"not in the table {self._file.name}: the nearest row has {near}, "
                 f"{distance:.3g} of the range away"
             )
-        return Result(metrics=self._rows[key])
+        return Result(metrics=self._disturbed(self._rows[key], context.seed))
+
+    def _disturbed(self, row: Mapping[str, Observation], seed: int) -> Mapping[str, Observation]:
+        """The row with this answer's error, of a size that nobody is told."""
+        if not any(self._noise.values()):
+            return row
+        draws = np.random.default_rng(seed).standard_normal(len(row))
+        return {
+            name: Observation(value=known.value + self._noise[name] * float(z))
+            for (name, known), z in zip(row.items(), draws, strict=True)
+        }
 
     def _distance(self, asked: Mapping[str, Value], key: Sequence[Value]) -> float:
         return math.sqrt(
@@ -158,6 +186,17 @@ def _replicates(
         key: {name: _mean([float(columns[name][row]) for row in rows]) for name in wanted}
         for key, rows in groups.items()
     }
+
+
+def _deviation(noise: float | str, values: Sequence[float]) -> float:
+    """The standard deviation of an output's added error, in its unit; raises OracleError."""
+    text = str(noise).strip()
+    number = _number(text.removesuffix("%").strip())
+    if number is None or number < 0:
+        raise OracleError(
+            f"option noise is {noise!r}; write a number such as 0.02, or a share such as '5 %'."
+        )
+    return number / 100 * statistics.pstdev(values) if text.endswith("%") else number
 
 
 def _mean(values: Sequence[float]) -> Observation:

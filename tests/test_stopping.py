@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from support.entries import decision, done, failed, outcome, proposal, run_of, start
 
+from designloop.campaign import Campaign, loads
 from designloop.campaign.model import Stop
 from designloop.stopping import open_trials, pause_reason, stop_reason, to_repeat
+
+
+def campaign(**stop: Any) -> Campaign:
+    """A campaign on the run's two metrics that ends as ``stop`` says."""
+    text = "version: 1\noracle: branin\nobjectives: [minimize: value]\ntracking: off\n"
+    return replace(loads(text), stop=Stop(**stop))
 
 
 def good(trial: int, noise: float = 1.0) -> list[dict[str, object]]:
@@ -15,21 +25,21 @@ def good(trial: int, noise: float = 1.0) -> list[dict[str, object]]:
 
 def test_the_budget_ends_a_campaign() -> None:
     run = run_of(good(0), good(1))
-    assert stop_reason(run, Stop(trials=3)) is None
-    assert stop_reason(run, Stop(trials=2)) == "all 2 trials are done"
+    assert stop_reason(run, campaign(trials=3)) is None
+    assert stop_reason(run, campaign(trials=2)) == "all 2 trials are done"
 
 
 def test_imported_trials_cost_no_budget() -> None:
     row = {"parameters": {"w": 3.0}, "metrics": {}, "status": "failed", "source": "x", "in_range": True}
     rows = [{"trial": index, **row} for index in range(5)]
     run = run_of({"kind": "import", "time": 1.0, "trials": rows}, good(5))
-    assert stop_reason(run, Stop(trials=2)) is None
+    assert stop_reason(run, campaign(trials=2)) is None
 
 
 def test_time_spent_ends_a_campaign() -> None:
     run = run_of(good(0), good(1))
-    assert stop_reason(run, Stop(trials=9, wall_time=6.1)) is None
-    assert "the time of 6 s is spent" in str(stop_reason(run, Stop(trials=9, wall_time=6.0)))
+    assert stop_reason(run, campaign(trials=9, wall_time=6.1)) is None
+    assert "the time of 6 s is spent" in str(stop_reason(run, campaign(trials=9, wall_time=6.0)))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +52,15 @@ def test_time_spent_ends_a_campaign() -> None:
 )
 def test_no_improvement_ends_a_campaign(values: list[float], ends: bool) -> None:
     run = run_of(*[good(i, value) for i, value in enumerate(values)])
-    stop = Stop(trials=99, no_improvement_trials=3, no_improvement_less_than=0.01)
-    assert (stop_reason(run, stop) is not None) == ends
+    ends_at = campaign(trials=99, no_improvement_trials=3, no_improvement_less_than=0.01)
+    assert (stop_reason(run, ends_at) is not None) == ends
 
 
 def test_no_improvement_waits_for_a_feasible_design() -> None:
     run = run_of(*[done(i, noise=1.0, f=99.0) for i in range(9)])
-    assert stop_reason(run, Stop(trials=99, no_improvement_trials=3, no_improvement_less_than=0.01)) is None
+    assert (
+        stop_reason(run, campaign(trials=99, no_improvement_trials=3, no_improvement_less_than=0.01)) is None
+    )
 
 
 def test_three_equal_failures_pause_a_run() -> None:

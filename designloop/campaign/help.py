@@ -27,13 +27,13 @@ def keys() -> dict[str, FieldInfo]:
     found: dict[str, FieldInfo] = {}
     for pattern, owner in OWNERS.items():
         parents = _dotted(pattern)
-        for name, field in owner.model_fields.items():
+        for name, field in owner.by_key().items():
             found[".".join([*parents, name])] = field
     return found
 
 
 def _dotted(pattern: tuple[str, ...]) -> list[str]:
-    listed = pattern[:1] == ("objectives",)
+    listed = pattern[:1] in (("objectives",), ("strategy",))
     return [("NAME" if part == "*" else part) for part in pattern if not (listed and part == "*")]
 
 
@@ -86,6 +86,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if isinstance(value, Measure):
         return str(value)
+    if isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
     if isinstance(value, Part):
         value = value.model_dump(mode="json", exclude_none=True)
     if value in (None, "", (), {}):

@@ -13,16 +13,13 @@ LATER: dict[tuple[str, ...], str] = {
     ("oracle", "pipeline"): "Name one oracle.",
     ("fidelities",): "Write fidelity: NAME.",
     ("replicates",): "Let the oracle average by itself.",
-    ("goal",): "Write objectives and a number of trials under stop.",
     ("answer",): "The report names one best design.",
-    ("register",): "The best model is registered as champion by itself.",
     ("report",): "The report has its standard content.",
     ("start_from",): "Export the other run and name the file under existing_trials.",
     ("parameters", "*", "when"): "Leave the condition out, or fix the choice and its parameters.",
     ("stop", "licence_hours"): "Write trials or wall_time.",
     ("stop", "until"): "Write trials or wall_time.",
     ("stop", "cost"): "Write trials or wall_time.",
-    ("stop", "goal"): "Write trials or no_improvement.",
     ("execution", "engine"): "Trials run on this machine.",
     ("execution", "queue"): "Trials run on this machine.",
     ("execution", "licences"): "Leave it out.",
@@ -43,9 +40,8 @@ LATER: dict[tuple[str, ...], str] = {
     ("objectives", "*", "confidence"): "Leave it out.",
     ("objectives", "*", "quantile"): "Choose mode worst_corner or mean.",
     ("objectives", "*", "weight"): "Keep one objective.",
-    ("strategy", "gate"): "Leave it out.",
 }
-STRATEGIES = ("query_by_committee", "nsga2", "thompson", "knowledge_gradient", "expected_hypervolume")
+STRATEGIES = ("nsga2", "thompson", "knowledge_gradient", "expected_hypervolume")
 
 
 def refuse_later(data: dict[str, Any], problems: Problems) -> dict[str, Any]:
@@ -80,16 +76,15 @@ def _instead(path: Path_) -> str | None:
 
 def _single_values(data: dict[str, Any], problems: Problems) -> None:
     """Values of a later version at keys that this one has."""
-    execution, strategy = data.get("execution"), data.get("strategy")
+    execution = data.get("execution")
     workers = execution.get("workers") if isinstance(execution, dict) else None
     if isinstance(workers, int) and not isinstance(workers, bool) and workers > 1:
         problems.add(
             ("execution", "workers"), f"not in this version: {workers} workers.", "Write workers: 1."
         )
-    named = strategy.get("name") if isinstance(strategy, dict) else strategy
-    if named in STRATEGIES:
-        where: Path_ = ("strategy", "name") if isinstance(strategy, dict) else ("strategy",)
-        problems.add(where, f"not in this version: the strategy {named}.", "Write for example gp_ucb.")
+    _strategies(data.get("strategy"), ("strategy",), problems)
+    for i, phase in enumerate(_list(data.get("strategy"))):
+        _strategies(phase, ("strategy", i), problems)
     for i, objective in enumerate(_list(data.get("objectives"))):
         mode = objective.get("mode") if isinstance(objective, dict) else None
         if isinstance(mode, dict) or (isinstance(mode, str) and mode.startswith("quantile")):
@@ -98,6 +93,13 @@ def _single_values(data: dict[str, Any], problems: Problems) -> None:
                 "not in this version: mode quantile.",
                 "Write worst_corner or mean.",
             )
+
+
+def _strategies(written: Any, path: Path_, problems: Problems) -> None:
+    named = written.get("name") if isinstance(written, dict) else written
+    if isinstance(named, str) and named in STRATEGIES:
+        where: Path_ = (*path, "name") if isinstance(written, dict) else path
+        problems.add(where, f"not in this version: the strategy {named}.", "Write for example gp_ucb.")
 
 
 def _list(value: Any) -> list[Any]:

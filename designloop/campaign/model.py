@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from designloop.campaign.expression import Expression
     from designloop.campaign.schema import CampaignFile
 
-Mode = Literal["nominal", "mean", "worst_corner", "yield"]
+Mode = Literal["nominal", "mean", "worst_corner", "yield", "learn"]
+ErrorKind = Literal["relative", "absolute", "spread"]
+Judge = Literal["leave_one_out", "held_out", "reference"]
+OptionValue = Value | tuple[int, ...] | tuple[str, ...]
+"""One option of a strategy."""
 Aggregate = Literal["nominal", "mean", "max", "min", "yield"]
 
 
@@ -61,7 +65,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What to improve: an outcome's name, and which way."""
+    """What to improve: an outcome's name, and which way.
+
+    Under mode ``learn`` nothing is improved: ``metric`` is the first of those to be learned.
+    """
 
     metric: str
     minimize: bool
@@ -93,6 +100,42 @@ class Spec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Aim:
+    """How well one metric shall be known: a root mean square error over designs of the space.
+
+    ``relative``: over the mean of the absolute values; ``absolute``: in the metric's unit; ``spread``: over
+    the standard deviation of the values.
+    """
+
+    metric: str
+    error: float
+    kind: ErrorKind
+    label: str
+    """The user's own text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What to learn, and on which designs the error is judged."""
+
+    aims: tuple[Aim, ...]
+    by: Judge = "leave_one_out"
+    designs: int = 0
+    """Test designs under ``held_out`` and ``reference``."""
+    reference: str | None = None
+    """The cheap oracle that knows the truth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Register:
+    """Under which name and alias the last model is registered, and whether only once the goal is reached."""
+
+    name: str
+    alias: str = "champion"
+    if_reached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop:
     """When the campaign ends."""
 
@@ -102,6 +145,12 @@ class Stop:
     """Relative improvement of the best feasible value, as a fraction."""
     wall_time: float | None = None
     """Seconds."""
+    at_goal: bool = True
+    disagreement: float | None = None
+    """Largest disagreement of the committee, as a share of the spread, at which nothing is left to learn."""
+    coverage_trials: int | None = None
+    coverage_less_than: float | None = None
+    """Relative growth of the reached property space over ``coverage_trials`` trials, as a fraction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +158,11 @@ class StrategyChoice:
     """Name and options of the strategy, as the strategies' own declarations allow them."""
 
     name: str
-    options: Mapping[str, Value]
+    options: Mapping[str, OptionValue]
     initial: Mapping[str, int]
     """Generator and count of the initial design: ``{"sobol": 8}``."""
+    until: Literal["goal"] | int | None = None
+    """What ends this phase: the goal, or so many trials of its own; None: the end of the campaign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,20 +201,28 @@ class Campaign:
     derived: tuple[Derived, ...]
     process: tuple[ProcessVariable, ...]
     outcomes: tuple[Outcome, ...]
-    """The objective's outcome first, then one per outcome constraint."""
+    """The objective's outcome first, then those to be learned, then one per outcome constraint."""
     objective: Objective
     constraints: tuple[OutcomeConstraint, ...]
     specs: tuple[Spec, ...]
     baseline: Mapping[str, Value] | None
     start_with: tuple[Mapping[str, Value], ...]
     existing: tuple[ImportedTrial, ...]
-    strategy: StrategyChoice
+    phases: tuple[StrategyChoice, ...]
+    """Strategies one after the other, on the same data."""
+    goal: Goal | None
+    register: Register
     stop: Stop
     workers: int
     failure_limit: int
     tracking_uri: str | None
     """Absolute where it is a file store; None: no tracking."""
     tracking_models: Literal["every_fit", "checkpoints", "last"]
+
+    @property
+    def strategy(self) -> StrategyChoice:
+        """The first strategy."""
+        return self.phases[0]
 
     def inputs_of(self, design: Mapping[str, Value], process: Mapping[str, float]) -> dict[str, Value]:
         """All inputs of the oracle, in its declared units, for a design and one process sample.

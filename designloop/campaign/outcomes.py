@@ -23,6 +23,7 @@ _SIDES: dict[Mode, dict[Relation, Aggregate]] = {
     "mean": {"<=": "mean", ">=": "mean"},
     "worst_corner": {"<=": "max", ">=": "min"},
     "yield": {"<=": "nominal", ">=": "nominal"},
+    "learn": {"<=": "nominal", ">=": "nominal"},
 }
 _FLIPPED: dict[Relation, Relation] = {"<=": ">=", ">=": "<="}
 _WORDS = (("/", " over "), ("**", " to the "), ("*", " times "), ("+", " plus "), ("-", " minus "))
@@ -47,7 +48,10 @@ class Outcomes:
 
     def add(self, expression: Expression, relation: Relation) -> Outcome:
         """The outcome of an expression, aggregated so that the bound is cautious."""
-        how = _SIDES[self.mode][relation]
+        return self.add_aggregate(expression, _SIDES[self.mode][relation])
+
+    def add_aggregate(self, expression: Expression, how: Aggregate) -> Outcome:
+        """The outcome of an expression over the dies."""
         suffix = "" if how == "nominal" else f".{how}"
         stem = name = slug(expression.text)
         number = 2
@@ -71,11 +75,18 @@ def slug(text: str) -> str:
     return re.sub(r"\W+", "_", text).strip("_")[:80] or "outcome"
 
 
-def resolve_outcomes(file: CampaignFile, inputs: Inputs, problems: Problems) -> Outcomes:
-    """Check objectives, constraints and specs against inputs and outputs, noting every error."""
-    found = Outcomes(inputs=inputs, mode=file.objectives[0].effective_mode)
-    with problems.at(("objectives", 0)):
-        _set_objective(file, found)
+def resolve_objective(file: CampaignFile, inputs: Inputs, problems: Problems) -> Outcomes:
+    """The objective's outcome, or an empty start where the campaign only learns."""
+    mode: Mode = file.objectives[0].effective_mode if file.objectives else "learn"
+    found = Outcomes(inputs=inputs, mode=mode)
+    if file.objectives:
+        with problems.at(("objectives", 0)):
+            _set_objective(file, found)
+    return found
+
+
+def resolve_constraints(file: CampaignFile, found: Outcomes, problems: Problems) -> None:
+    """Check constraints and specs against inputs and outputs, noting every error."""
     constrained: set[str] = set()
     for i, text in enumerate(file.constraints):
         path: Path_ = ("constraints", i)
@@ -88,7 +99,6 @@ def resolve_outcomes(file: CampaignFile, inputs: Inputs, problems: Problems) -> 
             found.specs += _specs(text, found, ("specs", i))
     refuse_contradictions(found.asked, problems)
     _add_margins(file, found, constrained)
-    return found
 
 
 def _set_objective(file: CampaignFile, found: Outcomes) -> None:
@@ -118,24 +128,25 @@ def _set_objective(file: CampaignFile, found: Outcomes) -> None:
 
 
 def _objective_expression(text: str, key: str, found: Outcomes) -> Expression:
+    try:
+        return outcome_expression(text, found)
+    except ValueError as error:
+        what, instead = getattr(error, "what", str(error)), getattr(error, "instead", None)
+        raise Refused(what, instead or "", below=(key,)) from None
+
+
+def outcome_expression(text: str, found: Outcomes) -> Expression:
+    """An expression that varies with the design; raises Refused, ExpressionError and UnitError."""
     declaration = found.inputs.declaration
     outputs = [o.name for o in declaration.outputs]
     if re.fullmatch(r"[^\W\d]\w*", text.strip()) and text.strip() not in found.units():
         raise Refused(
-            f"{declaration.name} has no output {text.strip()}.",
-            advice(text, outputs, kind="outputs"),
-            below=(key,),
+            f"{declaration.name} has no output {text.strip()}.", advice(text, outputs, kind="outputs")
         )
-    try:
-        expression = parse_expression(text, units=found.units(), choices=found.inputs.choices())
-    except ValueError as error:
-        what, instead = getattr(error, "what", str(error)), getattr(error, "instead", None)
-        raise Refused(what, instead or "", below=(key,)) from None
+    expression = parse_expression(text, units=found.units(), choices=found.inputs.choices())
     expression = bound_to(expression, found.inputs)
     if expression.is_constant:
-        raise Refused(
-            f"{text} is the same for every design.", f"Name an output: {', '.join(outputs)}.", below=(key,)
-        )
+        raise Refused(f"{text} is the same for every design.", f"Name an output: {', '.join(outputs)}.")
     return expression
 
 

@@ -76,6 +76,6 @@ def _step(node: Any, key: str, override: str) -> str | int:
 
 
 def _opened(value: Any, path: Sequence[str | int]) -> dict[str, Any]:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or path[-1] in ("judge", "until"):  # the word is what is replaced
         return {}
     return {"range": value} if path[0] == "parameters" else {"name": value}

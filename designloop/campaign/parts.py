@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from designloop.campaign.places import NO_STORE, is_store, without_password
@@ -37,8 +38,13 @@ Count = Annotated[StrictInt, Field(ge=1)]
 class Part(BaseModel):
     """Base of every part. ``short`` is the JSON Schema of its short form, if it has one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
     short: ClassVar[dict[str, Any] | None] = None
+
+    @classmethod
+    def by_key(cls) -> dict[str, FieldInfo]:
+        """Every field by the key that the file writes."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @model_validator(mode="before")
     @classmethod
@@ -219,7 +225,7 @@ class ObjectiveSpec(Part):
 
 
 class NoImprovementSpec(Part):
-    """Stop when the best design no longer improves."""
+    """Stop when the best design, or with a goal the learning error, no longer improves."""
 
     trials: Count = Field(description="Over how many trials.", examples=[20])
     less_than: MeasureField = Field(
@@ -227,12 +233,39 @@ class NoImprovementSpec(Part):
     )
 
 
+class CoverageSpec(Part):
+    """Stop when the trials no longer reach new properties."""
+
+    trials: Count = Field(description="Over how many trials.", examples=[20])
+    less_than: MeasureField = Field(
+        default=measure("1 %"), description="Relative growth of the reached property space that counts.",
+        examples=["0.5 %"],
+    )  # fmt: skip
+
+
 class StopSpec(Part):
     """When the campaign ends: whichever comes first."""
 
     trials: Count = Field(default=50, description="Number of trials.", examples=[60])
+    goal: Literal["reached", "ignored"] | None = Field(
+        default=None,
+        description="reached (default where there is a goal): end as soon as every error is reached twice in "
+        "a row; ignored: go on to the other limits.",
+        examples=["reached"],
+    )
+    disagreement: MeasureField | None = Field(
+        default=None,
+        description="End where the committee disagrees by less than this share of the labels' spread.",
+        examples=["2 %"],
+    )
+    coverage: CoverageSpec | None = Field(
+        default=None, description="End where the reached property space no longer grows.",
+        examples=[{"trials": 20, "less_than": "0.5 %"}],
+    )  # fmt: skip
     no_improvement: NoImprovementSpec | None = Field(
-        default=None, description="Stop early.", examples=[{"trials": 20, "less_than": "1 %"}]
+        default=None,
+        description="End where the best design, or with a goal the learning error, no longer improves.",
+        examples=[{"trials": 20, "less_than": "1 %"}],
     )
     wall_time: MeasureField | None = Field(
         default=None, description="Longest duration of a run.", examples=["12 h"]
@@ -324,6 +357,7 @@ class ExistingTrialsSpec(Part):
 
 
 __all__ = [
-    "ColumnSpec", "ExecutionSpec", "ExistingTrialsSpec", "FailedIfSpec", "NoImprovementSpec", "NormalSpec",
-    "NumberField", "ObjectiveSpec", "OracleSpec", "ParameterSpec", "Part", "StopSpec", "TrackingSpec",
+    "ColumnSpec", "CoverageSpec", "ExecutionSpec", "ExistingTrialsSpec", "FailedIfSpec", "NoImprovementSpec",
+    "NormalSpec", "NumberField", "ObjectiveSpec", "OracleSpec", "ParameterSpec", "Part", "StopSpec",
+    "TrackingSpec",
 ]  # fmt: skip

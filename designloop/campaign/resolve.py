@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from designloop import units
+from designloop.campaign.aims import resolve_aims
 from designloop.campaign.designs import resolve_design
 from designloop.campaign.inputs import Inputs, resolve_inputs, within
-from designloop.campaign.model import Campaign, Stop, StrategyChoice
-from designloop.campaign.outcomes import Outcomes, resolve_outcomes
-from designloop.campaign.parts import StopSpec
+from designloop.campaign.judges import resolve_goal
+from designloop.campaign.model import Campaign, Register
+from designloop.campaign.outcomes import Outcomes, resolve_constraints, resolve_objective
+from designloop.campaign.phases import resolve_phases
 from designloop.campaign.places import absolute_uri
-from designloop.campaign.problems import Problems, Refused
+from designloop.campaign.problems import Problems
 from designloop.campaign.reading import Document
 from designloop.campaign.schema import CampaignFile
-from designloop.campaign.values import Measure
+from designloop.campaign.stops import resolve_stop
 from designloop.oracle import Declaration
 from designloop.space import Space
 
@@ -30,9 +32,14 @@ def resolve(
     _check_declared_units(declaration, problems)
     inputs = resolve_inputs(file, declaration, problems)
     problems.stop()
-    outcomes = resolve_outcomes(file, inputs, problems)
+    outcomes = resolve_objective(file, inputs, problems)
+    aims = resolve_aims(file, outcomes, problems)
+    resolve_constraints(file, outcomes, problems)
+    goal = resolve_goal(file, aims, outcomes, problems, folder=folder)
     _check_corners(inputs, outcomes, problems)
-    stop = _stop(file.stop, problems)
+    stop = resolve_stop(file, problems)
+    phases = resolve_phases(file, inputs, stop, problems)
+    _check_register(file, problems)
     baseline = None
     if file.baseline is not None:
         baseline = resolve_design(file.baseline, inputs, problems, ("baseline",))
@@ -45,16 +52,16 @@ def resolve(
     existing = _existing(file, inputs, outcomes, folder, problems)
     problems.stop()
     return _assembled(
-        file, document, folder, inputs, outcomes, stop,
-        space=space, baseline=baseline, start_with=start, existing=existing,
+        file, document, folder, inputs, outcomes,
+        goal=goal, stop=stop, phases=phases, space=space, baseline=baseline, start_with=start,
+        existing=existing,
     )  # fmt: skip
 
 
 def _assembled(
-    file: CampaignFile, document: Document, folder: Path, inputs: Inputs, outcomes: Outcomes, stop: Stop,
-    **given: Any,
+    file: CampaignFile, document: Document, folder: Path, inputs: Inputs, outcomes: Outcomes, **given: Any
 ) -> Campaign:  # fmt: skip
-    strategy, tracking = file.strategy, file.tracking
+    register, tracking = file.registration, file.tracking
     assert outcomes.objective is not None
     return Campaign(
         name=file.name,
@@ -74,12 +81,11 @@ def _assembled(
         objective=outcomes.objective,
         constraints=tuple(outcomes.constraints),
         specs=tuple(outcomes.specs),
-        strategy=StrategyChoice(
-            name=strategy.name,
-            options=strategy.options(),
-            initial=strategy.initial_design(),
+        register=Register(
+            name=register.name or file.name,
+            alias=register.alias,
+            if_reached=register.when == "goal reached",
         ),
-        stop=stop,
         workers=file.execution.workers,
         failure_limit=file.execution.failure_limit,
         tracking_uri=None if tracking == "off" else absolute_uri(tracking.uri),
@@ -130,39 +136,11 @@ def _space(inputs: Inputs, outcomes: Outcomes, problems: Problems) -> Space:
     return space
 
 
-def _stop(spec: StopSpec, problems: Problems) -> Stop:
-    less_than = wall_time = None
-    if spec.no_improvement:
-        with problems.at(("stop", "no_improvement", "less_than")):
-            less_than = _share(spec.no_improvement.less_than)
-    if spec.wall_time:
-        with problems.at(("stop", "wall_time")):
-            wall_time = _seconds(spec.wall_time)
-    trials = spec.no_improvement.trials if spec.no_improvement else None
-    return Stop(
-        trials=spec.trials,
-        no_improvement_trials=trials,
-        no_improvement_less_than=less_than,
-        wall_time=wall_time,
-    )
-
-
-def _share(written: Measure) -> float:
-    share = written.to("")
-    if not 0 <= share < 1:
-        raise Refused(f"less_than is {written}; it must lie between 0 and 100 %.", "Write less_than: 1 %.")
-    return share
-
-
-def _seconds(written: Measure) -> float:
-    if written.unit is None:
-        raise Refused(
-            f"wall_time is {written} without a unit.", f"Write {written} h, or another unit of time."
+def _check_register(file: CampaignFile, problems: Problems) -> None:
+    if file.goal is None and file.registration.when == "goal reached":
+        problems.add(
+            ("register", "if"), "there is no goal to be reached.", "Write if: always, or leave it out."
         )
-    seconds = written.to("s")
-    if seconds <= 0:
-        raise Refused(f"wall_time is {written}; it must be positive.", "Write wall_time: 12 h.")
-    return seconds
 
 
 def _existing(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, StrictStr, field_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StrictInt, StrictStr, field_validator
+from pydantic_core import CoreSchema
 
+from designloop.campaign.goal_parts import GoalSpec, RegisterSpec
 from designloop.campaign.parts import (
     ExecutionSpec,
     ExistingTrialsSpec,
@@ -22,6 +24,25 @@ from designloop.campaign.strategies import StrategySpec
 from designloop.campaign.values import PlainField, shown
 
 VERSION = 1
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        if not value:
+            raise Refused("this list names no strategy.", "Write strategy: gp_ucb, or a list of phases.")
+        return value
+    return [value]
+
+
+class _OneOrMore:
+    """JSON Schema of a list that may also be its only item."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(core)
+        return {"anyOf": [many["items"], many]}
+
+
+Phases = Annotated[tuple[StrategySpec, ...], BeforeValidator(_listed), _OneOrMore()]
 
 
 class CampaignFile(Part):
@@ -64,13 +85,20 @@ class CampaignFile(Part):
         examples=[{"over_etch": {"normal": ["0.05 um", "0.05 um"]}}],
     )  # fmt: skip
     objectives: tuple[ObjectiveSpec, ...] = Field(
-        description="What to improve; one in this version.",
+        default=(),
+        description="What to improve; one in this version. Not needed where there is a goal.",
         examples=[[{"minimize": "noise_equivalent_field", "mode": "worst_corner", "corners": "3 sigma"}]],
     )
-    constraints: tuple[StrictStr, ...] = Field(
-        default=(), description="Comparisons that must hold, of inputs or of outcomes.",
-        examples=[["beam_length / beam_width <= 180", "20 kHz <= resonance_frequency <= 80 kHz"]],
+    goal: GoalSpec | None = Field(
+        default=None, description="What to learn everywhere in the space, and how well.",
+        examples=[{"learn": {"axial_modulus_mean": "0.2 %", "axial_modulus_std": "5 %"}}],
     )  # fmt: skip
+    constraints: tuple[StrictStr, ...] = Field(
+        default=(),
+        description="Comparisons that must hold, of inputs or of outcomes. With a goal, those of outcomes "
+        "say where the response is to be learned.",
+        examples=[["beam_length / beam_width <= 180", "20 kHz <= resonance_frequency <= 80 kHz"]],
+    )
     specs: tuple[StrictStr, ...] = Field(
         default=(), description="Comparisons that a good die meets: what yield counts.",
         examples=[["noise_equivalent_field <= 60 nT/sqrt(Hz)"]],
@@ -86,9 +114,18 @@ class CampaignFile(Part):
     existing_trials: ExistingTrialsSpec | None = Field(
         default=None, description="A table of earlier results.", examples=[{"file": "doe-2025.csv"}]
     )
-    strategy: StrategySpec = Field(
-        default=StrategySpec(), description="How designs are chosen.",
-        examples=[{"name": "gp_ucb", "kappa": 1.96}],
+    strategy: Phases = Field(
+        default=(StrategySpec(),),
+        description="How designs are chosen; a list: one strategy after the other.",
+        examples=[
+            {"name": "gp_ucb", "kappa": 1.96},
+            [{"name": "query_by_committee", "until": "goal"}, {"name": "gp_ucb"}],
+        ],
+    )  # fmt: skip
+    registration: RegisterSpec = Field(
+        default=RegisterSpec(), alias="register",
+        description="Which model is registered in the end, and as what.",
+        examples=[{"as": "film-scatter", "alias": "champion", "if": "goal reached"}],
     )  # fmt: skip
     stop: StopSpec = Field(
         default=StopSpec(), description="When the campaign ends.", examples=[{"trials": 60}]
@@ -101,6 +138,16 @@ class CampaignFile(Part):
         examples=[{"uri": "sqlite:///mlflow/mlflow.db"}, "off"],
     )  # fmt: skip
 
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """With a goal, a strategy without a name is query_by_committee."""
+        if not isinstance(value, dict) or value.get("goal") is None:
+            return value
+        strategy = value.get("strategy", {})
+        if isinstance(strategy, dict):
+            strategy = {"name": "query_by_committee", **strategy}
+        return {**value, "strategy": strategy}
+
     @field_validator("name", mode="after")
     @classmethod
     def _one_line(cls, value: str) -> str:
@@ -112,7 +159,10 @@ class CampaignFile(Part):
     @classmethod
     def _one(cls, value: tuple[ObjectiveSpec, ...]) -> tuple[ObjectiveSpec, ...]:
         if not value:
-            raise Refused("a campaign needs an objective.", "Write objectives: [{minimize: METRIC}].")
+            raise Refused(
+                "this list names no objective.",
+                "Write objectives: [{minimize: METRIC}], or leave it out where there is a goal.",
+            )
         if len(value) > 1:
             raise Refused(
                 "not in this version: several objectives.",

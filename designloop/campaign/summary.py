@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from designloop import units
+from designloop.campaign.goal_summary import goal_lines, goal_notes, register_lines, strategy_lines
 from designloop.campaign.inputs import difference, heading_of, open_settings
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
 from designloop.describe import rough_time, settings_text
@@ -13,6 +14,8 @@ from designloop.space import ChoiceParameter, FloatParameter, Parameter
 
 SCARCE = 0.01
 MOST_ROWS = 5
+_SCOPE = "learned where"
+"""What outcome constraints are to a goal."""
 
 
 def validate_report(campaign: Campaign) -> str:
@@ -25,15 +28,17 @@ def validate_report(campaign: Campaign) -> str:
         ("parameters", [_parameter(c, p) for p in c.space.parameters]),
         ("derived", [f"{d.name} = {d.expression.text}  [{d.unit or '1'}]" for d in c.derived]),
         ("process", [_process(c, v) for v in c.process]),
-        ("objective", [_objective(c)]),
+        ("objective", [_objective(c)] if c.file.objectives else []),
+        ("goal", goal_lines(c)),
         ("constraints on inputs", [k.label for k in c.space.constraints]),
-        ("constraints on outcomes", [_bound(c, i) for i in range(len(c.constraints))]),
+        (_SCOPE if c.goal else "constraints on outcomes", [_bound(c, i) for i in range(len(c.constraints))]),
         ("specs", [s.label + (" >= 0" if s.label == s.slack.text else "") for s in c.specs]),
         ("baseline", [_design(c, c.baseline)] if c.baseline else []),
         ("start with", [_design(c, d) for d in c.start_with]),
         ("existing trials", list(preview(c.existing, c))),
-        ("strategy", [_strategy(c)]),
+        ("strategy", strategy_lines(c)),
         ("stop", [_stop(c), *_bill(c)]),
+        ("register", register_lines(c)),
         ("tracking", [f"{c.tracking_uri} (models: {c.tracking_models})" if c.tracking_uri else "off"]),
     ]
     head = [f"{c.name}: valid.", *([c.description] if c.description else []), ""]
@@ -85,7 +90,7 @@ def _bill(c: Campaign) -> list[str]:
 
 def _dies(c: Campaign) -> int:
     """How often one trial asks the oracle."""
-    if not c.process or c.objective.mode == "nominal":
+    if not c.process or c.objective.mode in ("nominal", "learn"):
         return 1
     sampled = 1 << (c.objective.samples - 1).bit_length()  # as many as the point sets hold
     return 1 + (2 ** len(c.process) if c.objective.mode == "worst_corner" else sampled)
@@ -167,21 +172,27 @@ def _design(c: Campaign, design: Mapping[str, Value]) -> str:
     return ", ".join(f"{n} = {_shown(v, chosen[n])}" for n, v in design.items())
 
 
-def _strategy(c: Campaign) -> str:
-    options = ", ".join(f"{k} {v}" for k, v in c.strategy.options.items())
-    initial = ", ".join(f"{n} {g}" for g, n in c.strategy.initial.items())
-    return c.strategy.name + (f", {options}" if options else "") + (f"; first {initial}" if initial else "")
-
-
 def _stop(c: Campaign) -> str:
     s = c.stop
     parts = [f"after {s.trials} trials"]
+    if c.goal is not None:
+        parts.append("or as soon as the goal is reached" if s.at_goal else "not at the goal")
+    if s.disagreement is not None:
+        parts.append(f"or where the committee disagrees by less than {_share(s.disagreement)} of the spread")
+    if s.coverage_trials is not None:
+        share = _share(s.coverage_less_than or 0.0)
+        parts.append(f"or {s.coverage_trials} trials that widen the reached properties by less than {share}")
     if s.no_improvement_trials is not None:
-        share = units.format_quantity(100 * (s.no_improvement_less_than or 0.0), "%")
-        parts.append(f"or {s.no_improvement_trials} trials with less than {share} improvement")
+        what = "lower learning error" if c.goal else "improvement"
+        share = _share(s.no_improvement_less_than or 0.0)
+        parts.append(f"or {s.no_improvement_trials} trials with less than {share} {what}")
     if s.wall_time is not None:
         parts.append(f"or after {units.format_quantity(s.wall_time, 's')}")
     return ", ".join(parts)
+
+
+def _share(share: float) -> str:
+    return units.format_quantity(100 * share, "%")
 
 
 def _percent(share: float) -> str:
@@ -208,7 +219,7 @@ def notes(c: Campaign, share: float) -> Iterator[str]:
     """What is allowed but doubtful."""
     if share < SCARCE:
         yield f"only {_percent(share)} of the box meets the constraints on inputs; narrower ranges help."
-    if c.process and c.file.objectives[0].mode is None and c.objective.mode == "nominal":
+    if c.process and c.objective.mode == "nominal" and c.file.objectives[0].mode is None:
         yield "process is given but the objective has no mode, so it counts at the mean of process only; "\
               "worst_corner, mean or yield let the design survive it."  # fmt: skip
     if c.specs and c.objective.mode != "yield":
@@ -224,3 +235,4 @@ def notes(c: Campaign, share: float) -> Iterator[str]:
         yield f"all {c.stop.trials} trials are initial designs ({initial}); no model will be used."
     if c.workers == 1 and c.strategy.options.get("batch", 1) not in (1, None):
         yield "designs of a batch are evaluated one after the other (workers: 1)."
+    yield from goal_notes(c)

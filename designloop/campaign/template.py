@@ -120,7 +120,9 @@ def _tail(declaration: Declaration) -> Iterator[str]:
     margins = [o.name for o in declaration.outputs if o.margin]
     if margins:
         yield f"# bounded from below by themselves: {', '.join(margins)}"
-    yield "strategy: log_nei             # or gp_ucb, ei, pi, random, sobol, latin_hypercube"
+    yield "# goal:                       # instead of objectives, or with them: learn the whole response"
+    yield f"#   learn: {{{flow(first.name)}: 5 %}}"
+    yield "strategy: log_nei             # or gp_ucb, ei, pi, random, sobol, query_by_committee"
     yield "stop: {trials: 30}"
     yield ""
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from designloop.campaign import parts
+from designloop.campaign import goal_parts, parts
 from designloop.campaign.later import refuse_later
 from designloop.campaign.problems import Problems, Refused, advice, nearest
 from designloop.campaign.reading import Document, Path_
 from designloop.campaign.schema import VERSION, CampaignFile
-from designloop.campaign.strategies import StrategySpec
+from designloop.campaign.strategies import StrategySpec, UntilSpec
 from designloop.campaign.values import shown
 
 OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
@@ -24,8 +24,15 @@ OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
     ("existing_trials",): parts.ExistingTrialsSpec,
     ("existing_trials", "columns", "*"): parts.ColumnSpec,
     ("existing_trials", "failed_if"): parts.FailedIfSpec,
+    ("goal",): goal_parts.GoalSpec,
+    ("goal", "judge"): goal_parts.JudgeSpec,
     ("strategy",): StrategySpec,
+    ("strategy", "until"): UntilSpec,
+    ("strategy", "*"): StrategySpec,
+    ("strategy", "*", "until"): UntilSpec,
+    ("register",): goal_parts.RegisterSpec,
     ("stop",): parts.StopSpec,
+    ("stop", "coverage"): parts.CoverageSpec,
     ("stop", "no_improvement"): parts.NoImprovementSpec,
     ("execution",): parts.ExecutionSpec,
     ("tracking",): parts.TrackingSpec,
@@ -54,6 +61,7 @@ def validated(document: Document, problems: Problems) -> CampaignFile:
     """The schema's view of a document; raises CampaignError with everything found."""
     data = refuse_later(document.data, problems)
     _check_version(data, problems)
+    _check_question(data, problems)
     try:
         file = CampaignFile.model_validate(data)
     except ValidationError as error:
@@ -73,6 +81,20 @@ def _check_version(data: dict[str, Any], problems: Problems) -> None:
             f"This designloop reads version: {VERSION}.",
         )  # fmt: skip
         problems.stop()
+
+
+def _check_question(data: dict[str, Any], problems: Problems) -> None:
+    """A campaign improves something or learns something."""
+    asked = ("objectives", "goal")
+    unknown = [key for key in data if key not in CampaignFile.by_key()]
+    if not any(key in data or problems.below((key,)) for key in asked) and not any(
+        nearest(key, CampaignFile.by_key()) in asked for key in unknown
+    ):
+        problems.add(
+            (), "the key objectives is missing.",
+            "Write what to improve, such as objectives: [{minimize: METRIC}], or what to learn, such as "
+            "goal: {learn: {METRIC: 5 %}}.",
+        )  # fmt: skip
 
 
 def _explain(item: Mapping[str, Any], data: dict[str, Any], problems: Problems) -> None:
@@ -113,7 +135,7 @@ def owner_of(path: Path_) -> type[parts.Part] | None:
 
 def _unknown_key(path: Path_) -> tuple[str, str]:
     key, owner = str(path[-1]), owner_of(path[:-1])
-    known = list(owner.model_fields) if owner else []
+    known = list(owner.by_key()) if owner else []
     if key[:1].isdigit():
         return (
             f"{key} is no key.",
@@ -127,7 +149,7 @@ def _unknown_key(path: Path_) -> tuple[str, str]:
 
 def _homes(key: str) -> list[str]:
     """Where else in the file a key of this name belongs."""
-    found = [pattern for pattern, owner in OWNERS.items() if key in owner.model_fields and key != "name"]
+    found = [pattern for pattern, owner in OWNERS.items() if key in owner.by_key() and key != "name"]
     return [".".join(pattern) or "the top level" for pattern in found]
 
 
@@ -136,20 +158,19 @@ def _unknown(path: Path_, owner: type[parts.Part], problems: Problems) -> list[s
     data: Any = problems.document.data
     for part in path:
         data = data[part]
-    return [k for k in data if k not in owner.model_fields] if isinstance(data, dict) else []
+    return [k for k in data if k not in owner.by_key()] if isinstance(data, dict) else []
 
 
 def _missing(path: Path_, key: str, problems: Problems) -> None:
     owner = owner_of(path)
-    misspelled = owner and any(nearest(k, owner.model_fields) == key for k in _unknown(path, owner, problems))
-    learning = key == "objectives" and problems.below(("goal",))
-    if (path and problems.below(path)) or misspelled or learning:
+    misspelled = owner and any(nearest(k, owner.by_key()) == key for k in _unknown(path, owner, problems))
+    if (path and problems.below(path)) or misspelled:
         return
     example = ""
-    if owner and key in owner.model_fields and owner.model_fields[key].examples:
+    if owner and key in owner.by_key() and owner.by_key()[key].examples:
         from designloop.campaign.writing import flow
 
-        example = f"Write for example {key}: {flow((owner.model_fields[key].examples or [''])[0])}."
+        example = f"Write for example {key}: {flow((owner.by_key()[key].examples or [''])[0])}."
     problems.add(path, f"the key {key} is missing{f' below {_name(path)}' if path else ''}.", example)
 
 

@@ -7,7 +7,7 @@ from typing import IO, Any
 import click
 
 from designloop import __version__
-from designloop.cli import campaigns, oracles, runs
+from designloop.cli import campaigns, compare, oracles, runs
 from designloop.errors import DesignloopError
 
 
@@ -52,5 +52,5 @@ def main() -> None:
     """
 
 
-for _command in (*runs.COMMANDS, *campaigns.COMMANDS, oracles.group):
+for _command in (*runs.COMMANDS, *campaigns.COMMANDS, *compare.COMMANDS, oracles.group):
     main.add_command(_command)

@@ -200,7 +200,7 @@ def show(run: str | None, folder: Path | None) -> None:
 @RUN
 @RUNS
 def best(run: str | None, folder: Path | None) -> None:
-    """Show the answer of a run: best design, baseline, margins, whether to believe the model."""
+    """Show the answer of a run: best design or what was learned, and whether to believe the model."""
     from designloop.report import answer, last_screen
 
     click.echo(last_screen(answer(_record(run, folder))))
@@ -210,7 +210,7 @@ def best(run: str | None, folder: Path | None) -> None:
 @click.argument("words", nargs=-1, metavar="[RUN] TRIAL", required=True)
 @RUNS
 def why(words: tuple[str, ...], folder: Path | None) -> None:
-    """Say why a trial was proposed: prediction, exploration, nearest design, constraints."""
+    """Say why a trial was proposed: prediction, exploration or disagreement, nearest design, constraints."""
     from designloop.cli.views import why_text
 
     if len(words) > 2 or not words[-1].isdigit():

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from designloop.cli import learned
+from designloop.progress import is_learning, last_judged
 from designloop.record import RunRecord, TrialRecord
 from designloop.units import format_quantity
 
@@ -37,7 +39,9 @@ def quantity(value: Any, unit: str) -> str:
 
 
 def value_text(run: RunRecord, trial: TrialRecord) -> str:
-    """What the trial gave: the objective's value, or how it ended."""
+    """What the trial gave: the objective's value, in a learning run the learned ones, or how it ended."""
+    if run.learns:
+        return learned.values_text(run, trial)
     value = trial.value(run.metric)
     if trial.status == "completed" and value is not None:
         return quantity(value, run.campaign["metrics"].get(run.metric, ""))
@@ -83,6 +87,8 @@ class PlainWatch:
     def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
         """Tell of outcomes and decisions."""
         self._quiet()
+        for line in learned.news(entry, run):
+            self._say(line)
         if entry["kind"] == "start":
             if entry["attempt"] > LOST:
                 which = f"trial {entry['trial']}, attempt {entry['attempt']}"
@@ -95,13 +101,13 @@ class PlainWatch:
             self._warn(run)
         elif entry["kind"] == "import":
             self._say(f"{len(entry['trials'])} existing trials taken in")
-        elif entry["kind"] == "decision" and entry["action"] != "resume":
+        elif entry["kind"] == "decision" and entry["action"] in ("pause", "stop"):
             self._say(f"{'paused' if entry['action'] == 'pause' else 'done'}: {entry['reason']}")
 
     def _warn(self, run: RunRecord) -> None:
         """Say early, and then ever more rarely, that nothing is in bounds."""
         count = len(run.outcomes)
-        if count not in EARLY or run.best():
+        if count not in EARLY or any(run.is_feasible(t) for t in run.trials):
             return
         from designloop.report.answer import nearest
 
@@ -121,10 +127,20 @@ class PlainWatch:
 
 def trial_line(run: RunRecord, trial: TrialRecord) -> str:
     """One trial on one line."""
+    if is_learning(run, trial):
+        return _learning_line(run, trial)
     best = run.best()
     lead = f"{trial.index:4d}  {trial.reason.get('generator', trial.origin):<10} {value_text(run, trial):<22}"
     known = f"best {value_text(run, best)} (trial {best.index})" if best else "nothing in bounds yet"
     return f"{lead} {known:<38} {verdict(run, trial)}".rstrip()
+
+
+def _learning_line(run: RunRecord, trial: TrialRecord) -> str:
+    maker = str(trial.reason.get("generator", trial.origin))
+    measured = learned.values_text(run, trial)
+    known = learned.error_text(run, last_judged(run, before=trial))
+    outside = "" if run.is_feasible(trial) else verdict(run, trial)
+    return f"{trial.index:4d}  {maker:<18}  {measured:<22}  {known:<38}  {outside}".rstrip()
 
 
 class LiveWatch(PlainWatch):
@@ -136,6 +152,7 @@ class LiveWatch(PlainWatch):
         super().__init__(say=lambda _: None)
         self._run: RunRecord | None = None
         self._doing, self._since = "starting", time.monotonic()
+        self._news: list[str] = []
         self._live = Live(get_renderable=self._table, refresh_per_second=4, transient=False)
         self._live.start()
 
@@ -150,6 +167,7 @@ class LiveWatch(PlainWatch):
             self.waits(f"trial {entry['trial']} runs")
         elif entry["kind"] == "decision":
             self.waits(f"{entry['action']}: {entry['reason']}")
+        self._news = (learned.news(entry, run) or self._news[-1:])[-1:]
 
     def close(self) -> None:
         """Leave the last table on the screen."""
@@ -159,22 +177,40 @@ class LiveWatch(PlainWatch):
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, title_justify="left")
-        for column, width in (("trial", 5), ("by", 8), ("value", 18), ("best so far", 18), ("bounds", 12)):
-            table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width)
         run = self._run
-        best = run.best() if run else None
-        for trial in run.trials[-ROWS:] if run else ():
-            mark = "*" if best is trial else ""
-            table.add_row(
-                f"{trial.index}{mark}",
-                str(trial.reason.get("generator", trial.origin)),
-                value_text(run, trial) if run else "",
-                value_text(run, best) if run and best else "",
-                verdict(run, trial) if run else "",
-            )
-        table.caption = f"{self._doing} ({time.monotonic() - self._since:.0f} s)"
+        learns = run is not None and run.learns
+        value = learned.columns(run) if run and learns else "value"
+        known = "worst error" if learns else "best so far"
+        for column, width in (("trial", 5), ("by", 8), (value, 18), (known, 18), ("bounds", 12)):
+            table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width)
+        row = _learning_row if learns else _row
+        for cells in [row(run, trial) for trial in run.trials[-ROWS:]] if run else ():
+            table.add_row(*cells)
+        doing = f"{self._doing} ({time.monotonic() - self._since:.0f} s)"
+        table.caption = "\n".join([*self._news, doing])
         table.caption_justify = "left"
         return table
+
+
+def _row(run: RunRecord, trial: TrialRecord) -> tuple[str, ...]:
+    best = run.best()
+    return (
+        f"{trial.index}{'*' if best is trial else ''}",
+        str(trial.reason.get("generator", trial.origin)),
+        value_text(run, trial),
+        value_text(run, best) if best else "",
+        verdict(run, trial),
+    )
+
+
+def _learning_row(run: RunRecord, trial: TrialRecord) -> tuple[str, ...]:
+    return (
+        str(trial.index),
+        str(trial.reason.get("generator", trial.origin)),
+        learned.values_text(run, trial, named=False),
+        learned.error_text(run, last_judged(run, before=trial), named=False),
+        "" if run.is_feasible(trial) else verdict(run, trial),
+    )
 
 
 def watcher() -> PlainWatch:

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from designloop.cli import learned
 from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
 from designloop.errors import DesignloopError, RunError
+from designloop.progress import last_judged, surprise
 from designloop.record import RunRecord, TrialRecord, read
 from designloop.rundir import all_runs
 from designloop.space import Space
@@ -27,10 +29,15 @@ def list_text(folder: Path | None) -> str:
         except DesignloopError as error:
             lines.append(f"{directory.name}  unreadable: {error}")
             continue
-        best = run.best()
-        result = f"best {value_text(run, best)} (trial {best.index})" if best else "nothing in bounds yet"
-        lines.append(f"{run.name}  {_state(run):<9} {len(run.trials):4d} trials  {result}")
+        lines.append(f"{run.name}  {_state(run):<9} {len(run.trials):4d} trials  {_result(run)}")
     return "\n".join(lines) or "no run is here yet. Begin with 'designloop demo'."
+
+
+def _result(run: RunRecord) -> str:
+    if run.learns:
+        return learned.error_text(run, last_judged(run))
+    best = run.best()
+    return f"best {value_text(run, best)} (trial {best.index})" if best else "nothing in bounds yet"
 
 
 def status_text(run: RunRecord) -> str:
@@ -51,6 +58,7 @@ def status_text(run: RunRecord) -> str:
     best = run.best()
     if best:
         lines.append(f"  best so far: {value_text(run, best)} (trial {best.index}): {design_text(run, best)}")
+    lines += learned.status_lines(run)
     return "\n".join(lines + _mirror(run))
 
 
@@ -138,6 +146,7 @@ def why_text(run: RunRecord, index: int) -> str:
     reason = trial.reason
     lines = [f"trial {index}: {design_text(run, trial)}", f"  {reason.get('text', trial.origin)}"]
     lines += _predictions(run, trial)
+    lines += learned.reason_lines(run, trial)
     if "probability_of_feasibility" in reason:
         lines.append(f"  chance to meet every bound: {reason['probability_of_feasibility']:.0%}")
     if "exploration_share" in reason:
@@ -162,7 +171,8 @@ def _predictions(run: RunRecord, trial: TrialRecord) -> list[str]:
         value = trial.value(metric)
         if value is not None:
             text += f"; came out {quantity(value, unit)}"
-            text += f" (z = {(value - mean) / sd:+.1f})" if sd > 0 else ""
+            z = surprise(trial, metric, value)
+            text += "" if z is None else f" (z = {z:+.1f})"
         bounds = [c for c in run.campaign["constraints"] if c["metric"] == metric]
         text += "".join(f"; bound {c['relation']} {quantity(c['bound'], c['unit'])}" for c in bounds)
         lines.append(text)

@@ -246,7 +246,7 @@ class CampaignOracle:
         """Ask the oracle for the nominal die and for those the objective's mode wants."""
         objective, process = self.campaign.objective, self.campaign.process
         samples: list[dict[str, float]] = corners(process, sigma=objective.sigma)
-        if objective.mode == "nominal" or not process:
+        if objective.mode in ("nominal", "learn") or not process:
             samples = samples[:1]
         elif objective.mode in ("mean", "yield"):
             samples = samples[:1] + sampled(process, samples=objective.samples, seed=context.seed)

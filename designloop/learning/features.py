@@ -1,40 +1,103 @@
-"""From the unit cube to the inputs of a kernel: unordered choices become one-hot columns."""
+"""From the unit cube to what a learner sees: unordered choices as one-hot columns, expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from designloop.campaign.expression import Expression
+    from designloop.space import Space
+
 Array = NDArray[np.float64]
+
+SAMPLE = 1024
+"""Points of a fixed sequence from which the range of an expression is taken."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An expression of parameters, taken from [``low``, ``high``] to [0, 1]."""
+
+    expression: Expression
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Encoder:
     """``levels[j]`` is 0 for a numeric column and the number of choices for an unordered one.
 
-    An unordered choice with k levels stands in the unit column at i / (k - 1).
+    An unordered choice with k levels stands in the unit column at i / (k - 1). ``expressions`` over the
+    parameters of ``space`` take the place of the parameters they name; the others stay.
     """
 
     levels: tuple[int, ...]
+    expressions: tuple[Feature, ...] = ()
+    space: Space | None = None
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Unit columns that the learner sees: those that no expression names."""
+        if self.space is None:
+            return tuple(range(len(self.levels)))
+        named = {name for f in self.expressions for name in f.expression.names}
+        return tuple(j for j, name in enumerate(self.space.names) if name not in named)
+
+    @property
+    def dimension(self) -> int:
+        """Number of lengthscales: columns kept, then expressions."""
+        return len(self.kept) + len(self.expressions)
 
     @property
     def groups(self) -> NDArray[np.intp]:
-        """For each feature the unit column it comes from; features of one column share a lengthscale."""
-        return np.repeat(np.arange(len(self.levels)), [max(1, k) for k in self.levels])
+        """For each feature its lengthscale; features of one column share one."""
+        widths = [max(1, self.levels[j]) for j in self.kept] + [1] * len(self.expressions)
+        return np.repeat(np.arange(self.dimension), widths)
 
     def features(self, unit: Any) -> Any:
         """Unit points (..., d), NumPy or torch, to features (..., D); torch keeps its gradient."""
-        if not any(self.levels):
+        if not any(self.levels) and not self.expressions:
             return unit
+        computed = self._computed(unit)
         if isinstance(unit, np.ndarray):
-            return np.concatenate([self._columns(unit[..., j], k) for j, k in enumerate(self.levels)], -1)
+            plain = [self._columns(unit[..., j], self.levels[j]) for j in self.kept]
+            return np.concatenate([*plain, *computed], -1)
         import torch
 
-        return torch.cat([self._torch_columns(unit[..., j], k) for j, k in enumerate(self.levels)], -1)
+        return torch.cat(
+            [*(self._torch_columns(unit[..., j], self.levels[j]) for j in self.kept), *computed], -1
+        )
+
+    def _computed(self, unit: Any) -> list[Any]:
+        if self.space is None:
+            return []
+        columns = self.space.columns_of_unit(unit)
+        values = [(f, f.expression.evaluate(columns)) for f in self.expressions]
+        return [((value - f.low) / (f.high - f.low))[..., None] for f, value in values]
+
+    def to_json(self) -> dict[str, Any]:
+        """All it takes to make the encoder again, as JSON."""
+        if self.space is None:
+            return {"levels": list(self.levels)}
+        features = [{"text": f.expression.text, "low": f.low, "high": f.high} for f in self.expressions]
+        return {"levels": list(self.levels), "features": features, "space": self.space.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Encoder:
+        """The encoder that ``to_json`` wrote."""
+        levels = tuple(content["levels"])
+        if "features" not in content:
+            return cls(levels)
+        from designloop.space import Space
+
+        space = Space.from_json(content["space"])
+        features = [Feature(_parsed(f["text"], space), f["low"], f["high"]) for f in content["features"]]
+        return cls(levels, tuple(features), space)
 
     @staticmethod
     def _columns(column: Array, levels: int) -> Array:
@@ -59,3 +122,42 @@ def levels_of(parameters: Sequence[Any]) -> tuple[int, ...]:
         0 if getattr(p, "ordered", True) else len(p.choices) if hasattr(p, "choices") else 0
         for p in parameters
     )
+
+
+def encoder_of(space: Space, expressions: Sequence[str] = ()) -> Encoder:
+    """The encoder of a space's unit cube; ``expressions`` take the place of the parameters they name.
+
+    ``beam_length / grain_size`` is seen as that ratio alone; to keep a parameter beside it, list it too.
+    Raises ValueError for one that cannot be read, is not finite where designs are allowed, or is constant.
+    """
+    levels = levels_of(space.parameters)
+    if not expressions:
+        return Encoder(levels)
+    return Encoder(levels, tuple(_feature(text, space) for text in expressions), space)
+
+
+def _feature(text: str, space: Space) -> Feature:
+    from designloop._scale import spread
+
+    expression = _parsed(text, space)
+    unit = np.asarray(spread(SAMPLE, space.dimension), dtype=float)
+    allowed = (space.slack_of_unit(unit) >= 0).all(axis=-1)
+    with np.errstate(all="ignore"):
+        values = np.broadcast_to(expression.evaluate(space.columns_of_unit(unit)), len(unit))
+    values = values[allowed] if allowed.any() else values
+    if not np.isfinite(values).all():
+        raise ValueError(f"the feature {text!r} is not finite for some allowed designs; bound it first.")
+    low, high = float(values.min()), float(values.max())
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
+        raise ValueError(f"the feature {text!r} hardly varies over the space; leave it out.")
+    return Feature(expression, low, high)
+
+
+def _parsed(text: str, space: Space) -> Expression:
+    from designloop.campaign.expression import ExpressionError, parse_expression
+
+    units = {p.name: p.unit for p in space.parameters if not hasattr(p, "choices")}
+    try:
+        return parse_expression(text, units=units)
+    except ExpressionError as error:
+        raise ValueError(f"the feature {text!r} cannot be read: {error}") from None

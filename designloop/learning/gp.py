@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from designloop.learning.features import Encoder, levels_of
+from designloop.learning.features import Encoder
+from designloop.learning.features import encoder_of as encoder_of
 from designloop.learning.kernels import Array, Kernel, correlation, squared_distance
 from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform
@@ -132,16 +133,35 @@ def leave_one_out(model: SavedModel) -> dict[str, LeaveOneOut]:
     return {m.metric: _leave_one_out(m) for m in unpack(model) if not m.internal}
 
 
+def aleatoric(model: SavedModel) -> dict[str, float]:
+    """Standard deviation of one label's noise by metric, in metric units at the median label."""
+    metrics = [m for m in unpack(model) if not m.internal]
+    return {
+        m.metric: float(m.transform.to_metric(*map(np.asarray, (np.median(m.z), np.sqrt(m.noise.mean()))))[1])
+        for m in metrics
+    }
+
+
 def _leave_one_out(model: MetricModel) -> LeaveOneOut:
     precision = (model.whitener**2).sum(0)
     mean, sd = model.z - model.alpha / precision, np.sqrt(1.0 / precision)
-    scores = (model.z - mean) / sd
-    residual = float(((model.z - mean) ** 2).mean())
-    spread = float(model.z.var())
-    center, half = model.transform.to_metric(mean, sd)
+    return loo_figures(trials=model.trials, z=model.z, mean=mean, sd=sd, transform=model.transform)
+
+
+def loo_figures(
+    *, trials: tuple[int, ...], z: Array, mean: Array, sd: Array, transform: MetricTransform
+) -> LeaveOneOut:
+    """The figures of predictions ``mean`` and ``sd`` (n,) of labels ``z`` (n,), all in model units."""
+    if not len(z):
+        nothing = np.empty(0)
+        return LeaveOneOut(trials=(), observed=nothing, mean=nothing, sd=nothing, z=nothing,
+                           coverage=0.0, r2=0.0, nrmse=float("inf"))  # fmt: skip
+    scores = (z - mean) / sd
+    residual, spread = float(((z - mean) ** 2).mean()), float(z.var())
+    center, half = transform.to_metric(mean, sd)
     return LeaveOneOut(
-        trials=model.trials,
-        observed=model.transform.inverse(model.z),
+        trials=trials,
+        observed=transform.inverse(z),
         mean=center,
         sd=half,
         z=scores,
@@ -179,15 +199,10 @@ def unpack(model: SavedModel) -> list[MetricModel]:
     return [_metric_model(c, model.arrays, i) for i, c in enumerate(model.config["models"])]
 
 
-def encoder_of(space: Space) -> Encoder:
-    """The encoder of a space's unit cube."""
-    return Encoder(levels_of(space.parameters))
-
-
 def _config(model: MetricModel) -> dict[str, Any]:
     return {
         "metric": model.metric,
-        "levels": list(model.encoder.levels),
+        **model.encoder.to_json(),
         "kernel": model.kernel,
         "lengthscales": list(model.lengthscales),
         "noise": model.noise_level,
@@ -203,7 +218,7 @@ def _metric_model(
 ) -> MetricModel:
     return MetricModel(
         metric=config["metric"],
-        encoder=Encoder(tuple(config["levels"])),
+        encoder=Encoder.from_json(config),
         kernel=config["kernel"],
         lengthscales=tuple(config["lengthscales"]),
         transform=MetricTransform.from_json(config["transform"]),

@@ -34,13 +34,14 @@ class EncodedKernel(TorchKernel):  # type: ignore[misc]
     is_stationary = False
 
     def __init__(self, kernel: Kernel, encoder: Encoder) -> None:
-        d = len(encoder.levels)
+        d = encoder.dimension
         prior = LogNormalPrior(loc=math.sqrt(2.0) + 0.5 * math.log(d), scale=math.sqrt(3.0))
         limit = GreaterThan(shortest(d), transform=None, initial_value=prior.mode)
         super().__init__(ard_num_dims=d, lengthscale_prior=prior, lengthscale_constraint=limit)
+        self.ard_num_dims = None  # inputs are unit points, of which there may be more or fewer columns
         self.encoder = encoder
         self.groups = torch.as_tensor(encoder.groups)
-        self.unscaled = RBFKernel() if kernel == "rbf" else MaternKernel(nu=2.5)
+        self.unscaled = RBFKernel() if kernel == "rbf" else MaternKernel(nu=0.5 * int(kernel[-2]))
         self.unscaled.raw_lengthscale.requires_grad_(requires_grad=False)
         self.unscaled.lengthscale = 1.0
 
@@ -56,9 +57,9 @@ def covariance(kernel: Kernel, encoder: Encoder) -> Any:
 
     Prior: Hvarfner, Hellsten, Nardi 2024: ln lengthscale ~ N(sqrt(2) + ln(d) / 2, 3), unit variance.
     """
-    if any(encoder.levels):
+    if any(encoder.levels) or encoder.expressions or kernel == "matern32":
         return EncodedKernel(kernel, encoder)
-    return get_covar_module_with_dim_scaled_prior(len(encoder.levels), use_rbf_kernel=kernel == "rbf")
+    return get_covar_module_with_dim_scaled_prior(encoder.dimension, use_rbf_kernel=kernel == "rbf")
 
 
 class PartlyKnownNoise(HomoskedasticNoise):  # type: ignore[misc]
@@ -90,7 +91,7 @@ def trainable(unit: Array, z: Array, known: Array, *, encoder: Encoder, kernel: 
         covar_module=covariance(kernel, encoder),
         outcome_transform=None,
     )
-    model.covar_module.register_constraint("raw_lengthscale", _above(shortest(unit.shape[1])))
+    model.covar_module.register_constraint("raw_lengthscale", _above(shortest(encoder.dimension)))
     return model
 
 

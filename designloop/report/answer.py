@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from designloop.oracle import Observation, Value
 from designloop.record import RunRecord, TrialRecord
 from designloop.report.belief import Belief, judge
+from designloop.report.learned import Learning, LearningAnswer, learning, learning_answer
+from designloop.report.plain import all_units, finite, last_failure, oracle_labels, unit_of
 from designloop.report.saved import last_model
 
 if TYPE_CHECKING:
@@ -102,24 +103,29 @@ class Answer:
     predicted: Predicted | None
     labels: tuple[str, ...]
     units: Mapping[str, str]
+    learning: Learning | None = None
+    """What was learned beside, where the campaign has a goal and an objective."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, with the last screen's text under ``screen``."""
         from designloop.report.screen import last_screen
 
-        content: dict[str, Any] = _finite(asdict(self))
+        content: dict[str, Any] = finite(asdict(self))
         return {**content, "screen": last_screen(self)}
 
 
-def answer(record: RunRecord) -> Answer:
+def answer(record: RunRecord) -> Answer | LearningAnswer:
     """The answer of a run as its journal and its last model give it."""
+    return learning_answer(record) if record.learns else _answer(record)
+
+
+def _answer(record: RunRecord) -> Answer:
     saved = last_model(record)
     belief = judge(record, saved)
     best, baseline = record.best(), _baseline(record)
     measured = _measured(record, best)
     reference = _measured(record, baseline)
     campaign = record.campaign
-    failed = [t for t in record.trials if t.status == "failed"]
     return Answer(
         run=record.name,
         metric=record.metric,
@@ -128,8 +134,8 @@ def answer(record: RunRecord) -> Answer:
         status=record.status,
         stopped=str(record.decisions[-1].get("reason") or "") if record.decisions else "",
         trials=len(record.trials),
-        failed_trials=len(failed),
-        last_failure=str((failed[-1].last and failed[-1].last.reason) or "") if failed else "",
+        failed_trials=sum(t.status == "failed" for t in record.trials),
+        last_failure=last_failure(record),
         is_constrained=bool(campaign.get("constraints")),
         feasible_trials=sum(record.is_feasible(t) for t in record.trials),
         best=measured,
@@ -138,28 +144,10 @@ def answer(record: RunRecord) -> Answer:
         improvement=_improvement(measured, reference, minimize=record.minimize),
         belief=belief,
         predicted=_predicted(record, saved, best) if belief.believed and best and saved else None,
-        labels=_labels(campaign["oracle"]),
+        labels=oracle_labels(campaign["oracle"]),
         units=all_units(record),
+        learning=learning(record) if record.goal else None,
     )
-
-
-def _labels(oracle: Mapping[str, Any]) -> tuple[str, ...]:
-    """What must stand beside every number: the oracle's own words, and at which fidelity it was asked."""
-    fidelity = oracle.get("fidelity")
-    return (*(oracle.get("labels") or ()), *([f"fidelity {fidelity}"] if fidelity else []))
-
-
-def all_units(record: RunRecord) -> dict[str, str]:
-    """Unit of every parameter and metric by name."""
-    parameters = {p["name"]: p.get("unit") or "" for p in record.campaign["parameters"]}
-    return {**parameters, **(record.campaign.get("metrics") or {})}
-
-
-def unit_of(record: RunRecord, name: str) -> str:
-    """One parameter's or metric's unit; empty for a pure number."""
-    if name == record.metric and record.campaign["objective"].get("unit"):
-        return str(record.campaign["objective"]["unit"])
-    return all_units(record).get(name, "")
 
 
 def nearest(record: RunRecord) -> TrialRecord | None:
@@ -260,14 +248,3 @@ def _predicted(record: RunRecord, saved: SavedModel, best: TrialRecord) -> Predi
     design, mean, sd = found
     bounds = on_bounds(record.campaign["parameters"], design)
     return Predicted(parameters=design, mean=mean, sd=sd, on_bounds=bounds)
-
-
-def _finite(content: Any) -> Any:
-    """JSON has no infinity and no NaN: they become null."""
-    if isinstance(content, Mapping):
-        return {k: _finite(v) for k, v in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(v) for v in content]
-    if isinstance(content, Path):
-        return content.as_posix()
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from designloop import progress
 from designloop.campaign.strategies import MODEL_FREE
 from designloop.record import RunRecord
 
@@ -36,6 +37,15 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Share of ``predictions``, made before the evaluation, whose 95 % band held the observation."""
+
+    metric: str
+    predictions: int
+    coverage: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Belief:
     """The verdict and its grounds."""
 
@@ -51,12 +61,7 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
     """Judge the run's last model on its objective and its constrained metrics."""
     if saved is None:
         return _without_model(record)
-    from designloop.learning.gp import leave_one_out
-
-    checks = {
-        metric: Check(trials=len(loo.trials), coverage=loo.coverage, r2=loo.r2, nrmse=loo.nrmse)
-        for metric, loo in leave_one_out(saved).items()
-    }
+    checks = _checks(saved)
     reason = _against(record, checks)
     if reason is not None:
         return Belief(
@@ -70,6 +75,37 @@ def judge(record: RunRecord, saved: SavedModel | None) -> Belief:
         summary, needed = "the model is to be believed", ""
     verdict = _figures(telling, metric, record.metric) + needed
     return Belief(believed=not needed, verdict=verdict, summary=summary, checks=checks)
+
+
+def judge_learned(record: RunRecord, saved: SavedModel | None, calibration: Sequence[Calibration]) -> Belief:
+    """Judge a learner on every metric with an aim: trend, and bands that hold what they promise."""
+    if saved is None:
+        return _without_model(record)
+    checks, metrics = _checks(saved), progress.learned_metrics(record)
+    found = [_against_one(record, metric, checks.get(metric)) for metric in metrics]
+    found += [_too_narrow(c.metric, c.coverage, c.predictions, "observations that it predicted")
+              for c in calibration]  # fmt: skip
+    reasons = [reason for reason in found if reason]
+    if reasons:
+        summary = "the model is not to be believed"
+        return Belief(believed=False, verdict=reasons[0], summary=summary, checks=checks)
+    worst = min(metrics, key=lambda m: checks[m].coverage)
+    verdict = _figures(checks[worst], worst, worst if len(metrics) == 1 else "")
+    if calibration:
+        least = min(calibration, key=lambda c: c.coverage)
+        verdict += (
+            f"; predicted before the evaluation, {round(100 * least.coverage)} % of {least.predictions}"
+        )
+    return Belief(believed=True, verdict=verdict, summary="the model is to be believed", checks=checks)
+
+
+def _checks(saved: SavedModel) -> dict[str, Check]:
+    from designloop.learning.models import leave_one_out
+
+    return {
+        metric: Check(trials=len(loo.trials), coverage=loo.coverage, r2=loo.r2, nrmse=loo.nrmse)
+        for metric, loo in leave_one_out(saved).items()
+    }
 
 
 def _telling(record: RunRecord) -> str:
@@ -96,25 +132,32 @@ def _without_model(record: RunRecord) -> Belief:
 
 def _against(record: RunRecord, checks: Mapping[str, Check]) -> str | None:
     metric = _telling(record)
-    telling = checks.get(metric)
-    if telling is None:
+    reason = _against_one(record, metric, checks.get(metric))
+    others = [c for c in dict.fromkeys(_constrained(record)) if c != metric and c in checks]
+    found = [_too_narrow(each, checks[each].coverage, checks[each].trials, "trials") for each in others]
+    return reason or next((text for text in found if text), None)
+
+
+def _against_one(record: RunRecord, metric: str, check: Check | None) -> str | None:
+    """What speaks against believing the model in one metric."""
+    if check is None:
         return f"the model does not predict {metric}"
     needed = max(FEWEST, 2 * len(record.campaign["parameters"]) + 2)
-    if telling.trials < needed:
-        return f"too few data: {telling.trials} trials, {needed} needed for a judgement"
-    if not telling.r2 >= TREND:
+    if check.trials < needed:
+        return f"too few data: {check.trials} trials, {needed} needed for a judgement"
+    if not check.r2 >= TREND:
         return (
             f"no trend found: predicted from the others, the trials' {metric} is hardly better "
-            f"than its mean (R2 {telling.r2:.2f})"
+            f"than its mean (R2 {check.r2:.2f})"
         )
-    for each in dict.fromkeys([metric, *_constrained(record)]):
-        check = checks.get(each)
-        if check and at_most(round(check.coverage * check.trials), check.trials) < RARE:
-            return (
-                f"its bands for {each} are too narrow: the 95 % band holds "
-                f"{round(100 * check.coverage)} % of the trials"
-            )
-    return None
+    return _too_narrow(metric, check.coverage, check.trials, "trials")
+
+
+def _too_narrow(metric: str, coverage: float, count: int, what: str) -> str | None:
+    if at_most(round(coverage * count), count) >= RARE:
+        return None
+    share = f"{round(100 * coverage)} % of the {what}"
+    return f"its bands for {metric} are too narrow: the 95 % band holds {share}"
 
 
 def _figures(check: Check, metric: str, objective: str) -> str:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from designloop.oracle import Value
 from designloop.record import RunRecord, TrialRecord
-from designloop.report.answer import all_units, labelled, nearest, unit_of
+from designloop.report.answer import labelled, nearest
+from designloop.report.plain import all_units, unit_of
+from designloop.space import Space
 
 if TYPE_CHECKING:
     from designloop.learning.saved import SavedModel
@@ -48,7 +50,7 @@ class Convergence:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """The objective along one parameter through one design; ``choices`` where it is categorical."""
+    """A metric along one parameter through one design; ``choices`` where it is categorical."""
 
     axis: Axis
     objective: Axis
@@ -64,7 +66,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Map:
-    """Mean and sd of the objective over two parameters (ny, nx), the others as in one design."""
+    """Mean and sd of a metric over two parameters (ny, nx), the others as in one design."""
 
     x_axis: Axis
     y_axis: Axis
@@ -116,7 +118,7 @@ def convergence(record: RunRecord) -> Convergence:
     baseline = next((t for t in record.trials if t.origin == "baseline"), None)
     values = [v for pairs in found.values() for _, v in pairs if np.isfinite(v)]
     return Convergence(
-        axis=objective_axis(record, values),
+        axis=metric_axis(record, record.metric, values),
         trials={kind: columns(pairs) for kind, pairs in found.items()},
         best=columns(best),
         baseline=baseline.value(record.metric) if baseline else None,
@@ -129,10 +131,10 @@ def columns(pairs: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
     return array[:, 0], array[:, 1]
 
 
-def objective_axis(record: RunRecord, values: Sequence[float] | Array) -> Axis:
-    """The objective's axis, logarithmic where its values are positive and span a decade and a half."""
+def metric_axis(record: RunRecord, metric: str, values: Sequence[float] | Array) -> Axis:
+    """A metric's axis, logarithmic where its values are positive and span a decade and a half."""
     known = np.asarray(values, dtype=float)
-    return Axis(name=record.metric, unit=unit_of(record, record.metric), log=spans_decades(known))
+    return Axis(name=metric, unit=unit_of(record, metric), log=spans_decades(known))
 
 
 def spans_decades(values: Array) -> bool:
@@ -141,34 +143,46 @@ def spans_decades(values: Array) -> bool:
 
 
 def centre(record: RunRecord) -> TrialRecord | None:
-    """The design figures go through: the best, else the nearest to feasible."""
-    return record.best() or nearest(record)
+    """The design figures go through: the best or nearest to feasible; in a learning run the middlest."""
+    return _middlest(record) if record.learns else record.best() or nearest(record)
 
 
-def slices(record: RunRecord, saved: SavedModel) -> list[Slice]:
-    """The objective along every parameter through the best design; empty without such a design."""
+def _middlest(record: RunRecord) -> TrialRecord | None:
+    """The feasible trial nearest to the middle of the space; the nearest to feasible where none is."""
+    feasible = [t for t in record.trials if record.is_feasible(t)]
+    if not feasible:
+        return nearest(record)
+    space = Space.from_json({"parameters": record.campaign["parameters"]})
+    unit = np.asarray(space.to_unit([dict(t.parameters) for t in feasible]), dtype=float)
+    return feasible[int(((unit - 0.5) ** 2).sum(1).argmin())]
+
+
+def slices(record: RunRecord, saved: SavedModel, metric: str | None = None) -> list[Slice]:
+    """A metric, by default the objective, along every parameter through ``centre``; empty without one."""
     middle = centre(record)
     if middle is None:
         return []
-    found = [_slice(record, saved, p, middle.parameters) for p in record.campaign["parameters"]]
+    metric = metric or record.metric
+    found = [_slice(record, saved, metric, p, middle.parameters) for p in record.campaign["parameters"]]
     log = all(s.objective.log or s.mean.min() > 0 for s in found) and any(s.objective.log for s in found)
     return [replace(s, objective=replace(s.objective, log=log)) for s in found]
 
 
 def _slice(
-    record: RunRecord, saved: SavedModel, parameter: Mapping[str, Any], design: Mapping[str, Value]
-) -> Slice:
+    record: RunRecord, saved: SavedModel, metric: str, parameter: Mapping[str, Any],
+    design: Mapping[str, Value],
+) -> Slice:  # fmt: skip
     name, choices = parameter["name"], parameter.get("choices") if parameter["kind"] == "choice" else None
     x = np.arange(len(choices), dtype=float) if choices else sweep(parameter, SLICE)
     designs = [{**design, name: choices[int(v)] if choices else _typed(parameter, v)} for v in x]
     answers = _predict(saved, designs)
-    mean, sd = answers[record.metric]
-    done = [t for t in record.trials if t.value(record.metric) is not None and name in t.parameters]
+    mean, sd = answers[metric]
+    done = [t for t in record.trials if t.value(metric) is not None and name in t.parameters]
     place = list(choices).index if choices else float
-    tried = [(float(place(t.parameters[name])), float(t.value(record.metric) or 0.0)) for t in done]
+    tried = [(float(place(t.parameters[name])), float(t.value(metric) or 0.0)) for t in done]
     return Slice(
         axis=Axis(name=name, unit=parameter.get("unit") or "", log=bool(parameter.get("log"))),
-        objective=objective_axis(record, mean),
+        objective=metric_axis(record, metric, mean),
         x=x, mean=mean, sd=sd, at=float(place(design[name])),
         allowed=np.all([slack >= 0 for _, slack in _slacks(record, answers)], axis=0)
         if _slacks(record, answers) else np.ones(len(x), dtype=bool),
@@ -187,7 +201,7 @@ def _typed(parameter: Mapping[str, Any], value: float) -> Value:
 
 
 def _predict(saved: SavedModel, designs: list[dict[str, Any]]) -> dict[str, tuple[Array, Array]]:
-    from designloop.learning.gp import predict
+    from designloop.learning.models import predict
 
     return predict(saved, designs)
 
@@ -224,8 +238,14 @@ def influence(found: Sequence[Slice]) -> list[str]:
     return [s.axis.name for s in sorted(numeric, key=span, reverse=True)]
 
 
-def two_parameter_map(record: RunRecord, saved: SavedModel, names: Sequence[str]) -> Map | None:
-    """The objective over the first two ``names`` through the best design; None with fewer than two."""
+def two_parameter_map(
+    record: RunRecord, saved: SavedModel, names: Sequence[str], metric: str | None = None
+) -> Map | None:
+    """A metric, by default the objective, over the first two ``names`` through ``centre``.
+
+    None with fewer than two names.
+    """
+    metric = metric or record.metric
     middle = centre(record)
     if middle is None or len(names) < 2:
         return None
@@ -236,11 +256,11 @@ def two_parameter_map(record: RunRecord, saved: SavedModel, names: Sequence[str]
     ]
     answers = {m: (a.reshape(GRID, GRID), s.reshape(GRID, GRID))
                for m, (a, s) in _predict(saved, designs).items()}  # fmt: skip
-    mean, sd = answers[record.metric]
+    mean, sd = answers[metric]
     tried = {kind: _tried(record, kind, px["name"], py["name"]) for kind in KINDS}
     axes = [Axis(name=p["name"], unit=p.get("unit") or "", log=bool(p.get("log"))) for p in (px, py)]
     return Map(
-        x_axis=axes[0], y_axis=axes[1], objective=objective_axis(record, mean.ravel()), x=x, y=y,
+        x_axis=axes[0], y_axis=axes[1], objective=metric_axis(record, metric, mean.ravel()), x=x, y=y,
         mean=mean, sd=sd, constraints=tuple(_slacks(record, answers)), tried=tried,
         at=(float(middle.parameters[px["name"]]), float(middle.parameters[py["name"]])),
     )  # fmt: skip
@@ -253,7 +273,7 @@ def _tried(record: RunRecord, kind: str, x: str, y: str) -> tuple[Array, Array]:
 
 def parities(record: RunRecord, saved: SavedModel) -> list[Parity]:
     """Leave-one-out of the objective first, then of the other modelled metrics."""
-    from designloop.learning.gp import leave_one_out
+    from designloop.learning.models import leave_one_out
 
     units, found = all_units(record), leave_one_out(saved)
     order = sorted(found, key=lambda metric: metric != record.metric)

@@ -20,7 +20,8 @@ def styled() -> Any:
     return mpl.rc_context(RC)
 
 
-def _canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
+def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
+    """An empty figure of so many inches, and its axes (rows, columns)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -28,7 +29,8 @@ def _canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _scale(axes: Any, *, x: Axis | None = None, y: Axis | None = None) -> None:
+def scale(axes: Any, *, x: Axis | None = None, y: Axis | None = None) -> None:
+    """Label and scale the axes, with readable ticks where they are logarithmic."""
     if x is not None:
         axes.set_xlabel(x.label)
         axes.set_xscale("log" if x.log else "linear")
@@ -62,13 +64,13 @@ def _points(axes: Any, kind: str, x: Any, y: Any, *, edge: str | None = None, **
 
 def convergence(data: Convergence, *, title: str) -> Figure:
     """Each trial by its status, the best so far, the baseline."""
-    figure, grid = _canvas(8.0, 4.4)
+    figure, grid = canvas(8.0, 4.4)
     axes = grid[0, 0]
     if data.best[0].size:
         axes.step(*data.best, where="post", color=INK, lw=1.8, label="best so far", zorder=2)
     if data.baseline is not None:
         axes.axhline(data.baseline, color=GREY, ls="--", lw=1.2, label="baseline", zorder=1)
-    _scale(axes, y=data.axis)
+    scale(axes, y=data.axis)
     for kind, (index, value) in data.trials.items():
         known = np.isfinite(value)
         if known.any():
@@ -88,7 +90,7 @@ def slices(data: Sequence[Slice], *, title: str) -> Figure:
     """Mean and 95 % band along each parameter through one design; grey where a constraint is violated."""
     wide = min(3, len(data))
     tall = -(-len(data) // wide)
-    figure, grid = _canvas(3.9 * wide + 0.6, 3.1 * tall + 0.5, tall, wide)
+    figure, grid = canvas(3.9 * wide + 0.6, 3.1 * tall + 0.5, tall, wide)
     for axes, one in zip(grid.flat, data, strict=False):
         _slice(axes, one)
     for axes in grid.flat[len(data) :]:
@@ -104,7 +106,7 @@ def slices(data: Sequence[Slice], *, title: str) -> Figure:
 
 
 def _slice(axes: Any, s: Slice) -> None:
-    _scale(axes, x=s.axis, y=s.objective)
+    scale(axes, x=s.axis, y=s.objective)
     low, high = s.mean - 1.96 * s.sd, s.mean + 1.96 * s.sd
     if s.choices:
         axes.errorbar(s.x, s.mean, 1.96 * s.sd, fmt="o", color=BLUE, capsize=4, label="mean and 95 % band")
@@ -124,10 +126,10 @@ def _slice(axes: Any, s: Slice) -> None:
 
 def two_parameter_map(data: Map, *, title: str) -> Figure:
     """Mean and sd side by side, constraint lines hatched on their violated side, tried designs on top."""
-    figure, grid = _canvas(11.4, 5.0, 1, 2)
+    figure, grid = canvas(11.4, 5.0, 1, 2)
     shown = (("predicted mean", data.mean, "viridis"), ("predicted sd", data.sd, "magma"))
     for axes, (name, values, colours) in zip(grid[0], shown, strict=True):
-        _scale(axes, x=data.x_axis, y=data.y_axis)
+        scale(axes, x=data.x_axis, y=data.y_axis)
         axes.grid(visible=False)
         levels, norm = _levels(values, log=data.objective.log)
         filled = axes.contourf(data.x, data.y, values, levels=levels, norm=norm, cmap=colours, extend="both")
@@ -172,7 +174,7 @@ def _constraint_lines(axes: Any, data: Map) -> None:
 def parity(data: Sequence[Parity], *, title: str) -> Figure:
     """Above: leave-one-out prediction with its 95 % band against the observation; below: z-scores."""
     shown = list(data[:4])
-    figure, grid = _canvas(3.9 * len(shown) + 0.6, 6.0, 2, len(shown))
+    figure, grid = canvas(3.9 * len(shown) + 0.6, 6.0, 2, len(shown))
     for (top, bottom), one in zip(grid.T, shown, strict=True):
         _parity(top, one)
         _scores(bottom, one)
@@ -181,7 +183,7 @@ def parity(data: Sequence[Parity], *, title: str) -> Figure:
 
 
 def _parity(axes: Any, p: Parity) -> None:
-    _scale(axes, x=p.axis, y=p.axis)
+    scale(axes, x=p.axis, y=p.axis)
     inside = np.abs(p.z) <= 1.96
     for which, color in ((inside, BLUE), (~inside, KINDS["infeasible"]["color"])):
         if which.any():

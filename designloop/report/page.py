@@ -31,7 +31,8 @@ def page(figures: Sequence[Any], *, title: str, text: str) -> str:
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{body}</body></html>"
 
 
-def _figure(*args: Any, title: str, height: int = 460, **kwargs: Any) -> Any:
+def blank(*args: Any, title: str, height: int = 460, **kwargs: Any) -> Any:
+    """An empty figure with the page's look."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(*args, **kwargs)
@@ -43,7 +44,8 @@ def _figure(*args: Any, title: str, height: int = 460, **kwargs: Any) -> Any:
     return figure
 
 
-def _axes(figure: Any, *, x: Axis | None, y: Axis | None, row: int = 1, col: int = 1) -> None:
+def scale(figure: Any, *, x: Axis | None, y: Axis | None, row: int = 1, col: int = 1) -> None:
+    """Label and scale one panel's axes."""
     for axis, update in ((x, figure.update_xaxes), (y, figure.update_yaxes)):
         if axis is not None:
             update(title_text=axis.label, type="log" if axis.log else "linear", row=row, col=col)
@@ -60,7 +62,7 @@ def _marks(kind: str) -> dict[str, Any]:
 
 def convergence(data: Convergence, *, title: str) -> Any:
     """Each trial by its status, the best so far, the baseline."""
-    figure = _figure(title=title)
+    figure = blank(title=title)
     known = np.concatenate([v for _, v in data.trials.values()])
     known = known[np.isfinite(known)]
     floor = float(known.min()) if known.size else 0.0
@@ -78,7 +80,7 @@ def convergence(data: Convergence, *, title: str) -> Any:
         ends = [0, max(float(index.max()) for index, _ in data.trials.values() if index.size)]
         dash = {"color": GREY, "dash": "dash"}
         figure.add_scatter(x=ends, y=[data.baseline] * 2, mode="lines", name="baseline", line=dash)
-    _axes(figure, x=Axis(name="trial", unit=""), y=data.axis)
+    scale(figure, x=Axis(name="trial", unit=""), y=data.axis)
     return figure
 
 
@@ -86,7 +88,7 @@ def slices(data: Sequence[Slice], *, title: str) -> Any:
     """Mean and 95 % band along each parameter through one design."""
     wide = min(3, len(data))
     tall = -(-len(data) // wide)
-    figure = _figure(rows=tall, cols=wide, title=title, height=340 * tall + 120, vertical_spacing=0.25 / tall)
+    figure = blank(rows=tall, cols=wide, title=title, height=340 * tall + 120, vertical_spacing=0.25 / tall)
     for i, s in enumerate(data):
         at = {"row": i // wide + 1, "col": i % wide + 1}
         first = {"showlegend": i == 0}
@@ -112,7 +114,7 @@ def slices(data: Sequence[Slice], *, title: str) -> Any:
         if not s.choices:
             figure.add_vline(s.at, line_dash="dot", line_color=INK, **at)
         labelled = s.objective if i % wide == 0 else Axis(name="", unit="", log=s.objective.log)
-        _axes(figure, x=s.axis if not s.choices else Axis(name=s.axis.label, unit=""), y=labelled, **at)
+        scale(figure, x=s.axis if not s.choices else Axis(name=s.axis.label, unit=""), y=labelled, **at)
         ends = limits(data)
         span = [math.log10(end) for end in ends] if s.objective.log else list(ends)
         figure.update_yaxes(range=span, **at)
@@ -122,7 +124,7 @@ def slices(data: Sequence[Slice], *, title: str) -> Any:
 def two_parameter_map(data: Map, *, title: str) -> Any:
     """Mean and sd side by side, with constraint lines and tried designs."""
     names = ("predicted mean", "predicted sd")
-    figure = _figure(rows=1, cols=2, title=title, height=560, subplot_titles=names, horizontal_spacing=0.16)
+    figure = blank(rows=1, cols=2, title=title, height=560, subplot_titles=names, horizontal_spacing=0.16)
     hover = f"{data.x_axis.name} %{{x:.4g}}<br>{data.y_axis.name} %{{y:.4g}}<br>%{{z:.4g}}<extra></extra>"
     for col, values, colours, place in ((1, data.mean, "Viridis", 0.42), (2, data.sd, "Magma", 1.0)):
         bar = {"x": place, "len": 0.9, "title": {"text": data.objective.unit, "side": "top"}}
@@ -131,7 +133,7 @@ def two_parameter_map(data: Map, *, title: str) -> Any:
             hovertemplate=hover, row=1, col=col,
         )  # fmt: skip
         _overlay(figure, data, col)
-        _axes(figure, x=data.x_axis, y=data.y_axis, col=col)
+        scale(figure, x=data.x_axis, y=data.y_axis, col=col)
     return figure
 
 
@@ -156,7 +158,7 @@ def parity(data: Sequence[Parity], *, title: str) -> Any:
     """Leave-one-out prediction with its 95 % band against the observation; z-scores on hover."""
     shown = list(data[:4])
     heads = [f"{p.axis.name}<br>R² {p.r2:.2f}, {100 * p.coverage:.0f} % in band" for p in shown]
-    figure = _figure(rows=1, cols=len(shown), title=title, height=480, subplot_titles=heads)
+    figure = blank(rows=1, cols=len(shown), title=title, height=480, subplot_titles=heads)
     figure.update_layout(showlegend=False, margin_t=110)
     for col, p in enumerate(shown, start=1):
         ends = [float(p.observed.min()), float(p.observed.max())]
@@ -172,5 +174,5 @@ def parity(data: Sequence[Parity], *, title: str) -> Any:
         )  # fmt: skip
         observed = Axis(name="observed", unit=p.axis.unit, log=p.axis.log)
         predicted = Axis(name="predicted from the others", unit=p.axis.unit, log=p.axis.log)
-        _axes(figure, x=observed, y=predicted, col=col)
+        scale(figure, x=observed, y=predicted, col=col)
     return figure

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
-
-from designloop.oracle import Value
 from designloop.report.answer import Answer, Margin, Measured
-from designloop.units import format_quantity
+from designloop.report.learned import LearningAnswer
+from designloop.report.learned_screen import aims_lines, learning_lines
+from designloop.report.text import quantity, sentence, table, wrapped
 
-WIDTH = 100
 
-
-def last_screen(answer: Answer) -> str:
+def last_screen(answer: Answer | LearningAnswer) -> str:
     """The answer for a terminal: first whether and what to believe, then the design, then its limits."""
-    said = [
-        *_wrapped(_headline(answer)),
+    lines = learning_lines(answer) if isinstance(answer, LearningAnswer) else _lines(answer)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _lines(answer: Answer) -> list[str]:
+    return [
+        *wrapped(_headline(answer)),
         *_design(answer),
         *_margins(answer),
         *_errors(answer),
         *_specs(answer),
+        *(aims_lines(answer.learning) if answer.learning else ()),
         "",
         *_model(answer),
     ]
-    return "\n".join(line.rstrip() for line in said)
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def quantity(value: Value | None, unit: str) -> str:
-    """A value with its unit, to four digits; choices as they are."""
-    if isinstance(value, bool | str) or value is None:
-        return "-" if value is None else str(value)
-    return format_quantity(float(f"{value:.4g}"), unit or None)
 
 
 def _headline(answer: Answer) -> str:
@@ -43,16 +33,12 @@ def _headline(answer: Answer) -> str:
         return _no_design(answer) + labels
     shown = quantity(answer.best.value, answer.unit)
     trust = (
-        "" if answer.belief.believed else f"{_sentence(answer.belief.summary)}, so the answer is measured. "
+        "" if answer.belief.believed else f"{sentence(answer.belief.summary)}, so the answer is measured. "
     )
     lead = f"{trust}Best measured design"
     said = f"{lead}: trial {answer.best.trial}, {answer.metric} = {shown}{labels}"
     unknown = [m.metric for m in answer.best.margins if m.spare is None]
     return f"{said}; not measured there: {', '.join(unknown)}" if unknown else said
-
-
-def _sentence(clause: str) -> str:
-    return clause[:1].upper() + clause[1:]
 
 
 def _no_design(answer: Answer) -> str:
@@ -104,7 +90,7 @@ def _design(answer: Answer) -> list[str]:
     rows = [[name, _starred(shown, name, answer), _parameter(other, name, answer)] for name in names]
     if answer.metric not in names:
         rows.append([answer.metric, _value(shown, answer.unit), _value(other, answer.unit)])
-    lines = ["", *_table([head, *rows])]
+    lines = ["", *table([head, *rows])]
     if shown.on_bounds:
         lines.append("  * on a bound of its range: a wider range may give more")
     if other and answer.improvement is not None:
@@ -158,7 +144,7 @@ def _margins(answer: Answer) -> list[str]:
             continue
         spare = quantity(abs(m.spare), m.unit)
         rows.append([m.label, with_errors(m, m.unit), f"{spare} {'to spare' if m.spare >= 0 else 'too far'}"])
-    return ["", "Constraints", *_table(rows)]
+    return ["", "Constraints", *table(rows)]
 
 
 def _specs(answer: Answer) -> list[str]:
@@ -169,12 +155,12 @@ def _specs(answer: Answer) -> list[str]:
     return [
         "",
         "Share of dies that meet",
-        *_table([[s.label, f"{100 * s.value:.3g} %"] for s in worst_first]),
+        *table([[s.label, f"{100 * s.value:.3g} %"] for s in worst_first]),
     ]
 
 
 def _model(answer: Answer) -> list[str]:
-    lines = _wrapped(f"{_sentence(answer.belief.summary)}: {answer.belief.verdict}.")
+    lines = wrapped(f"{sentence(answer.belief.summary)}: {answer.belief.verdict}.")
     if answer.predicted is not None:
         p = answer.predicted
         design = ", ".join(
@@ -182,11 +168,5 @@ def _model(answer: Answer) -> list[str]:
             for n, v in p.parameters.items()
         )
         band = f"{quantity(p.mean, answer.unit)} +- {quantity(1.96 * p.sd, answer.unit)}"
-        lines += _wrapped(f"It expects most of {design}: {band} (95 %, not measured).")
+        lines += wrapped(f"It expects most of {design}: {band} (95 %, not measured).")
     return lines
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -30,7 +30,7 @@ def best_predicted(
     Searches from ``start`` and keeps to the campaign's input constraints. Returns the design, mean and sd in
     the metric's unit, or None.
     """
-    from designloop.learning.gp import predict
+    from designloop.learning.models import predict
     from designloop.space import Space
 
     space = Space.from_json(saved.config["space"])

@@ -17,6 +17,22 @@ KINDS: dict[str, dict[str, Any]] = {
     "failed": {"label": "evaluation failed", "color": GREY, "marker": "x", "symbol": "x-thin"},
 }  # fmt: skip
 
+SERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", RED, "#7A3E9D", GREY)
+"""Metrics, or what proposed a trial, in order."""
+SHAPES = (
+    ("o", "circle"),
+    ("s", "square"),
+    ("^", "triangle-up"),
+    ("D", "diamond"),
+    ("v", "triangle-down"),
+    ("P", "cross"),
+    ("X", "x"),
+    ("*", "star"),
+)
+"""Their markers, in matplotlib and in plotly."""
+MARKS = {"goal": GREEN, "gate": RED, "from": INK}
+"""Upright lines of the learning curve, by the first word of what they say."""
+
 RC = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5,
     "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",

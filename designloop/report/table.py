@@ -6,14 +6,16 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from designloop.record import RunRecord
-from designloop.report.answer import all_units
+from designloop.record import RunRecord, TrialRecord
+from designloop.report.plain import all_units
 
 Row = dict[str, Any]
 
 
 def rows(record: RunRecord) -> list[Row]:
     """One mapping per trial, equal keys in all; a metric's errors follow it where any trial has them.
+
+    ``METRIC predicted`` and ``METRIC predicted sd`` are what the model said before the evaluation.
 
     A parameter that is also the objective stands once, as a parameter.
 
@@ -28,6 +30,7 @@ def rows(record: RunRecord) -> list[Row]:
         (m, part) for m in metrics for part in ("sem", "lower", "upper")
         if any(getattr(t.metrics[m], part) is not None for t in record.trials if m in t.metrics)
     ]  # fmt: skip
+    foreseen = [m for m in metrics if any(m in _predictions(t) for t in record.trials)]
     table = []
     for trial in record.trials:
         last = trial.last
@@ -43,13 +46,22 @@ def rows(record: RunRecord) -> list[Row]:
             for _, part in (e for e in errors if e[0] == metric):
                 value = getattr(trial.metrics[metric], part) if metric in trial.metrics else None
                 row[heading(f"{metric} {part}", units, of=metric)] = value
+            if metric in foreseen:
+                mean, sd = _predictions(trial).get(metric, (None, None))
+                row[heading(f"{metric} predicted", units, of=metric)] = mean
+                row[heading(f"{metric} predicted sd", units, of=metric)] = sd
         row |= {
+            "origin": trial.origin,
             "attempts": len(trial.attempts),
             "seconds": last.seconds if last else None,
             "reason": (last.reason if last else None) or "",
         }
         table.append(row)
     return table
+
+
+def _predictions(trial: TrialRecord) -> dict[str, Any]:
+    return trial.reason.get("prediction") or {}
 
 
 def heading(name: str, units: dict[str, str], *, of: str | None = None) -> str:

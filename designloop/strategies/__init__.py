@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from designloop.oracle import Value
 from designloop.strategies.base import (
     Bound,
     Candidate,
@@ -24,18 +24,25 @@ __all__ = [
 
 
 def create(
-    name: str, *, problem: Problem, options: Mapping[str, Value], initial: Mapping[str, int]
+    name: str, *, problem: Problem, options: Mapping[str, Any], initial: Mapping[str, int]
 ) -> Strategy:
     """Make the strategy ``name`` for a problem. Raises CampaignError for a wrong name or option.
 
     ``initial`` is the initial design in order, such as ``{"center": 1, "sobol": 7}``. It counts what the
     strategy proposed itself: imported trials and a baseline are data for the model but shorten nothing
-    (write ``initial: {sobol: 1}`` where the imported data suffice).
+    (write ``initial: {sobol: 1}`` where the imported data suffice). Where the problem names metrics to be
+    learned, model-free strategies train a learner as well.
     """
     from designloop.strategies.designs import SequenceStrategy
+    from designloop.strategies.learned import LearningStrategy, check_features
     from designloop.strategies.modelled import ModelStrategy
 
-    checked, design = check_options(name, options), check_initial(initial)
-    if STRATEGIES[name].model_based:
+    checked: Mapping[str, Any] = check_options(name, options)
+    design = check_initial(initial)
+    declaration = STRATEGIES[name]
+    if declaration.learns or (problem.learn and not declaration.model_based):
+        check_features(problem.space, checked.get("features", ()))
+        return LearningStrategy(name=name, problem=problem, options=checked, initial=design)
+    if declaration.model_based:
         return ModelStrategy(name=name, problem=problem, options=checked, initial=design)
     return SequenceStrategy(name=name, problem=problem, options=checked, initial=design)

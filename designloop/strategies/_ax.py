@@ -3,6 +3,8 @@
 Ax is a stateless proposer. It sees safe names (p0, p1, ..., m0, m1, ...) on the unit cube, outcomes in
 model units, and no transform of its own. Its modular BoTorch generator builds the acquisition function
 from the optimization config; surrogate and maximizer are handed to it through its own extension points.
+A criterion that is no acquisition function of BoTorch, such as a committee's disagreement, answers through
+an external generation node instead.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from ax.core.optimization_config import OptimizationConfig
 from ax.core.outcome_constraint import OutcomeConstraint
 from ax.core.parameter import ParameterType, RangeParameter
 from ax.core.search_space import SearchSpace
+from ax.generation_strategy.external_generation_node import ExternalGenerationNode
 from ax.generation_strategy.generation_node import GenerationNode
 from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.generation_strategy.generator_spec import GeneratorSpec
@@ -39,6 +42,7 @@ from designloop.strategies.limits import Limit, Standing
 
 Array = NDArray[np.float64]
 Maximizer = Callable[[Any], tuple[Array, float]]
+Chooser = Callable[[], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,46 @@ class ChoosingAcquisition(Acquisition):  # type: ignore[misc]
         return points, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
 
 
+class OwnNode(ExternalGenerationNode):  # type: ignore[misc]
+    """A node whose candidates come from ``chooser``; nothing else ever answers.
+
+    Repeats of a design are candidates like any other, and no exception has a fallback generator: Ax would
+    put a Sobol point in place of a choice it takes for a duplicate.
+    """
+
+    def __init__(self, chooser: Chooser) -> None:
+        super().__init__(name="designloop", should_deduplicate=False)
+        self.fallback_specs: dict[Any, Any] = {}
+        self._chooser = chooser
+
+    def update_generator_state(self, experiment: Experiment, data: Data) -> None:
+        """Nothing: the chooser was made from the same history."""
+
+    def get_next_candidate(self, pending_parameters: Any) -> dict[str, Any]:  # noqa: ARG002 - Ax's signature
+        """The chooser's next point under Ax's names; the chooser knows itself what is pending."""
+        return _named(self._chooser())
+
+
+def asker(tried: Array, outcomes: Sequence[tuple[Array, Array, Array]]) -> Callable[[Chooser], Array]:
+    """A function that asks Ax for one candidate (d,) of a chooser, on one experiment of the history.
+
+    ``tried`` (k, d) are all designs, with data or without; ``outcomes`` are for each metric the designs
+    (n, d), values (n,) and noise variances (n,) in model units.
+    """
+    names = [Metric(f"m{i}") for i in range(len(outcomes))]
+    config = OptimizationConfig(Objective(expression="m0", metric_name_to_signature={"m0": "m0"}))
+    experiment = Experiment(search_space=_cube(tried.shape[1]), optimization_config=config, metrics=names)
+    _attach(experiment, outcomes, tried)
+
+    def ask(chooser: Chooser) -> Array:
+        strategy = GenerationStrategy(nodes=[OwnNode(chooser)], name="designloop")
+        ((run,),) = strategy.gen(experiment=experiment, n=1)
+        (arm,) = run.arms
+        return np.array([arm.parameters[f"p{j}"] for j in range(tried.shape[1])], dtype=float)
+
+    return ask
+
+
 def choose(standing: Standing, choice: Choice, maximizer: Maximizer, *, n: int = 1) -> Chosen:
     """Ask Ax for ``n`` candidates together; ``maximizer`` receives the acquisition function that Ax built."""
     found: list[Chosen] = []
@@ -110,10 +154,6 @@ def _node(surrogate: SavedSurrogate, choice: Choice, maximizer: Maximizer) -> Ge
 
 
 def _experiment(models: Sequence[MetricModel], *, minimize: bool, limits: Sequence[Limit]) -> Experiment:
-    d = models[0].unit.shape[1]
-    space = SearchSpace(
-        [RangeParameter(f"p{j}", parameter_type=ParameterType.FLOAT, lower=0.0, upper=1.0) for j in range(d)]
-    )
     objective = Objective(expression="-m0" if minimize else "m0", metric_name_to_signature={"m0": "m0"})
     constraints = [
         OutcomeConstraint(
@@ -124,25 +164,38 @@ def _experiment(models: Sequence[MetricModel], *, minimize: bool, limits: Sequen
         for c in limits
     ]
     experiment = Experiment(
-        search_space=space,
+        search_space=_cube(models[0].unit.shape[1]),
         optimization_config=OptimizationConfig(objective=objective, outcome_constraints=constraints),
         metrics=[Metric(f"m{i}") for i in range(len(models))],
     )
-    _attach(experiment, models)
+    outcomes = [(m.unit, m.z, m.noise) for m in models]
+    _attach(experiment, outcomes, np.empty((0, models[0].unit.shape[1])))
     return experiment
 
 
-def _attach(experiment: Experiment, models: Sequence[MetricModel]) -> None:
-    """One trial per design and one data frame for all outcomes."""
+def _cube(d: int) -> SearchSpace:
+    return SearchSpace(
+        [RangeParameter(f"p{j}", parameter_type=ParameterType.FLOAT, lower=0.0, upper=1.0) for j in range(d)]
+    )
+
+
+def _named(unit: Array) -> dict[str, Any]:
+    return {f"p{j}": float(v) for j, v in enumerate(unit)}
+
+
+def _attach(experiment: Experiment, outcomes: Sequence[tuple[Array, Array, Array]], bare: Array) -> None:
+    """One trial per design, ``bare`` ones (k, d) without data, and one data frame for all outcomes."""
     index: dict[bytes, int] = {}
     rows = []
-    for i, model in enumerate(models):
-        for unit, z, noise in zip(np.clip(model.unit, 0.0, 1.0), model.z, model.noise, strict=True):
+    for i, (units, values, noises) in enumerate(outcomes):
+        for unit, z, noise in zip(np.clip(units, 0.0, 1.0), values, noises, strict=True):
             k = index.setdefault(unit.tobytes(), len(index))
             name = f"m{i}"
             rows.append((k, f"{k}_0", name, name, float(z), float(noise) ** 0.5))
+    for unit in np.clip(bare, 0.0, 1.0):
+        index.setdefault(unit.tobytes(), len(index))
     for key in index:
-        arm = Arm(parameters={f"p{j}": float(v) for j, v in enumerate(np.frombuffer(key))})
+        arm = Arm(parameters=_named(np.frombuffer(key)))
         trial = experiment.new_trial().add_arm(arm)
         trial.mark_running(no_runner_required=True)
     columns = ["trial_index", "arm_name", "metric_name", "metric_signature", "mean", "sem"]

@@ -13,6 +13,8 @@ from designloop.oracle import Observation, Value
 from designloop.space import Space
 
 Status = Literal["completed", "infeasible", "failed", "pending"]
+OPTIMIZERS = ("log_nei", "gp_ucb", "ei", "pi")
+"""Strategies that look for the best design; all others learn the response, or can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Problem:
     minimize: bool
     bounds: tuple[Bound, ...] = ()
     seed: int = 0
+    learn: tuple[str, ...] = ()
+    """Metrics whose whole response is to be learned; ``metric`` is then the first of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ class Trial:
     parameters: Mapping[str, Value]
     status: Status
     metrics: Mapping[str, Observation] = field(default_factory=dict)
+    generator: str = ""
+    """What proposed it, as its reason says; empty for imported and given designs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +67,7 @@ class History:
     def digest(self) -> str:
         """SHA-256 of the trials and the fit state; equal digests give equal proposals."""
         content = [
-            [t.index, dict(t.parameters), t.status,
+            [t.index, dict(t.parameters), t.status, t.generator,
              {n: [o.value, o.sem] for n, o in sorted(t.metrics.items())}]
             for t in self.trials
         ]  # fmt: skip
@@ -76,7 +82,8 @@ class Candidate:
     Keys: ``generator`` (such as ``sobol`` or ``gp_ucb``), ``text`` (one sentence for the user), and for
     model-based candidates ``prediction`` ({metric: [mean, sd]} in metric units, made before evaluation),
     ``probability_of_feasibility``, ``acquisition`` (value), ``exploration_share`` (0 to 1),
-    ``nearest_trial`` (index).
+    ``nearest_trial`` (index). A learning strategy adds ``disagreement``, ``epistemic`` and ``aleatoric``
+    ({metric: sd}) and ``penalty`` of the region filter.
     """
 
     parameters: dict[str, Value]
@@ -96,6 +103,8 @@ class Proposal:
     """True where this proposal fitted hyper-parameters anew."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """CPU or wall seconds by part: ``fit``, ``acquire``."""
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    """What a learning strategy knows of its own progress, JSON: ``disagreement``, ``gate``, ``region``."""
 
 
 class Strategy(Protocol):

@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from designloop.errors import CampaignError
+from designloop.strategies.learning_options import BATCH, KERNEL, LEARNERS, PUBLISHED
+from designloop.strategies.option import Option, OptionValue, StrategyDeclaration
 
 GENERATORS = ("sobol", "latin_hypercube", "random", "center")
 """What an initial design may consist of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One option: its default and the values it takes, a number from ``lower`` on or one of ``choices``."""
-
-    default: float | str
-    help: str
-    lower: float = 0.0
-    choices: tuple[str, ...] = ()
-
-    def check(self, name: str, value: Any) -> float | str:
-        """The value in its type; raises CampaignError with what to write instead."""
-        if self.choices:
-            if value in self.choices:
-                return str(value)
-            raise CampaignError(
-                f"strategy option {name} is {value!r}.", instead=f"Write one of {', '.join(self.choices)}."
-            )
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and self.lower <= value < float("inf"):
-            return float(value)
-        raise CampaignError(
-            f"strategy option {name} is {value!r}.",
-            instead=f"Write a number from {self.lower:g} on, such as {self.default}.",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StrategyDeclaration:
-    """One strategy as a campaign may name it."""
-
-    summary: str
-    model_based: bool
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-
-BATCH = Option(default=1, lower=1, help="Designs asked for at once, by the loop.")
 SHARED = {
-    "kernel": Option(
-        default="matern52", choices=("matern52", "rbf"), help="Kernel of the Gaussian processes."
-    ),
+    "kernel": KERNEL,
     "batch": BATCH,
     "believer": Option(
         default="kriging",
@@ -86,12 +49,16 @@ STRATEGIES: Mapping[str, StrategyDeclaration] = {
     "random": StrategyDeclaration(
         summary="Uniformly random designs.", model_based=False, options={"batch": BATCH}
     ),
+    **LEARNERS,
 }
 DEFAULT = "log_nei"
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> dict[str, float | str]:
-    """All options of strategy ``name`` with defaults filled in. Raises CampaignError."""
+def check_options(name: str, options: Mapping[str, Any]) -> dict[str, OptionValue]:
+    """All options of strategy ``name`` with defaults filled in. Raises CampaignError.
+
+    Under ``reproduce`` the published settings are the defaults; what the campaign writes itself stays.
+    """
     declaration = STRATEGIES.get(name)
     if declaration is None:
         raise CampaignError(
@@ -101,7 +68,9 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, float | st
         if key not in declaration.options:
             known = ", ".join(declaration.options) or "none"
             raise CampaignError(f"strategy {name} has no option {key!r}.", instead=f"Its options: {known}.")
-    return {key: o.check(key, options.get(key, o.default)) for key, o in declaration.options.items()}
+    published = PUBLISHED.get(str(options.get("reproduce")), {})
+    given = {**published, **options}
+    return {key: o.check(key, given.get(key, o.default)) for key, o in declaration.options.items()}
 
 
 def check_initial(initial: Mapping[str, Any]) -> dict[str, int]:

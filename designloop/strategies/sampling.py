@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 BLOCK = 256
 LIMIT = 2**13
 """Points of a sequence looked at before the small rest of the space is sampled in another way."""
-PURPOSES = ("random", "sobol", "latin_hypercube", "center", "fit", "acquire", "rescue", "joint")
+PURPOSES = (
+    "random", "sobol", "latin_hypercube", "center", "fit", "acquire", "rescue", "joint", "nodes", "shadow",
+    "region",
+)  # fmt: skip
 
 
 def seed_of(seed: int, purpose: str, index: int) -> int:

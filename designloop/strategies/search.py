@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from designloop.space import ChoiceParameter, Design, FloatParameter, IntParameter, Space, Value
 from designloop.strategies.base import Trial
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -21,7 +25,6 @@ SNAP = 1e-6
 """Designs closer than this in every coordinate of the unit cube are the same design."""
 FAILED = 1e-3
 """No design closer than this, in every coordinate, to a failed one is proposed."""
-CHUNK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,19 @@ class Search:
     def allowed(self, unit: Array) -> Mask:
         """Which of the snapped points (k, d) meet the input constraints and are new."""
         mask = self.meets(unit)
-        for known, radius in ((self.tried, SNAP), (self.failed, FAILED)):
-            mask[mask] = _apart(unit[mask], known, radius)
+        for tree, radius in ((self._tried_tree, SNAP), (self._failed_tree, FAILED)):
+            if tree is not None and mask.any():
+                gap, _ = tree.query(unit[mask], p=np.inf, distance_upper_bound=2.0 * radius)
+                mask[mask] = gap > radius
         return mask
+
+    @cached_property
+    def _tried_tree(self) -> KDTree | None:
+        return _tree(self.tried)
+
+    @cached_property
+    def _failed_tree(self) -> KDTree | None:
+        return _tree(self.failed)
 
     def meets(self, unit: Array) -> Mask:
         """Which points (k, d) meet the input constraints."""
@@ -117,13 +130,10 @@ def _placed(space: Space, design: Design) -> bool:
         return False
 
 
-def _apart(unit: Array, known: Array, radius: float) -> Mask:
-    """Which rows of ``unit`` lie further than ``radius`` from all ``known`` in some coordinate."""
-    if not len(known):
-        return np.ones(len(unit), dtype=bool)
-    parts = [unit[k : k + CHUNK] for k in range(0, len(unit), CHUNK)]
-    gaps = [np.abs(p[:, None, :] - known[None]).max(-1).min(1) for p in parts]
-    return np.concatenate(gaps) > radius if gaps else np.ones(0, dtype=bool)
+def _tree(known: Array) -> KDTree | None:
+    from scipy.spatial import KDTree
+
+    return KDTree(known) if len(known) else None
 
 
 def _adjacent(parameter: Any, value: Any) -> Sequence[Value]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from designloop.learning.features import Encoder, encoder_of
 from designloop.learning.fit import Hyper, fit, initial_hyper
-from designloop.learning.gp import MetricModel, encoder_of
+from designloop.learning.fit_free import FreeHyper, fit_free, initial_free
+from designloop.learning.gp import MetricModel
 from designloop.learning.kernels import Array, Kernel
 from designloop.learning.transforms import MetricTransform, candidates
 from designloop.strategies.base import History, Problem, Trial
+from designloop.strategies.viability import VIABILITY as VIABILITY
+from designloop.strategies.viability import journaled
+from designloop.strategies.viability import viability as viability
 
 VERSION = 1
 EVERY = 20
@@ -23,8 +28,6 @@ GROWTH = 1.15
 """Beyond, whenever the data have grown by this factor."""
 TIE = 2.0
 """A transform must be more probable than the plain one by this factor in natural logarithms."""
-VIABILITY = "viability"
-"""A model of the strategy's own: +1 where a design gave an answer, -1 where it failed without a reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +50,13 @@ def refit_due(*, fitted: int, now: int) -> bool:
 
 
 def metrics_of(problem: Problem) -> list[str]:
-    """The metrics to be modelled: the objective, then those of the bounds."""
-    return list(dict.fromkeys([problem.metric, *(b.metric for b in problem.bounds)]))
+    """The metrics to be modelled: the objective, those to be learned, then those of the bounds."""
+    return list(dict.fromkeys([problem.metric, *problem.learn, *(b.metric for b in problem.bounds)]))
+
+
+def learned_metrics(problem: Problem) -> tuple[str, ...]:
+    """The metrics whose response a learning strategy learns; the objective where none is named."""
+    return problem.learn or (problem.metric,)
 
 
 def usable(history: History, metric: str) -> list[Trial]:
@@ -62,19 +70,35 @@ def usable(history: History, metric: str) -> list[Trial]:
     ]
 
 
+def measured(problem: Problem, history: History) -> list[Trial]:
+    """Trials that hold a finite value of every learned metric."""
+    each = [{t.index for t in usable(history, m)} for m in learned_metrics(problem)]
+    return [t for t in history.trials if all(t.index in known for known in each)]
+
+
 def trainable(problem: Problem, history: History) -> bool:
     """Whether the objective has at least two values: fewer make no model."""
     return len(usable(history, problem.metric)) >= 2
 
 
-def train(problem: Problem, history: History, *, kernel: Kernel) -> Trained:
+def train(
+    problem: Problem,
+    history: History,
+    *,
+    kernel: Kernel,
+    encoder: Encoder | None = None,
+    free: bool = False,
+) -> Trained:
     """Fit, or reuse the journaled hyper-parameters where the schedule says so.
 
     Between refits the transforms and standardizations of the last fit stay too, so that its
-    hyper-parameters keep their meaning.
+    hyper-parameters keep their meaning. ``encoder`` says what the models see; by default the parameters.
+    With ``free`` the signal variance of a metric is fitted too, and its transform divides by its root.
     """
+    encoder = encoder or encoder_of(problem.space)
+    sees = _sees(encoder, free)
     now = sum(t.status in ("completed", "infeasible") for t in history.trials)
-    old = history.fit if _fits(history.fit, problem, kernel) else None
+    old = history.fit if _fits(history.fit, encoder, kernel, sees) else None
     refit = old is None or refit_due(fitted=int(old["n"]), now=now)
     models, states = [], {}
     for metric in metrics_of(problem):
@@ -85,24 +109,42 @@ def train(problem: Problem, history: History, *, kernel: Kernel) -> Trained:
         limits = [(b.lower, b.upper) for b in problem.bounds if b.metric == metric]
         bounds = [v for pair in limits for v in pair if v is not None]
         if refit or known is None or known["bounds"] != bounds:
-            state = _fit_metric(problem, metric, trials, kernel, bounds, known)
+            state = _fit_metric(problem, metric, trials, kernel, encoder, bounds, known, free)
+            state = _freed(problem, metric, trials, kernel, encoder, state, known) if free else state
         else:
             state = dict(known)
         states[metric] = state
-        models.append(_model(problem, metric, trials, kernel, state))
-    viability = _viability(problem, history, kernel)
-    content = {"version": VERSION, "kernel": kernel, "n": now, "metrics": states}
-    kept: dict[str, Any] = (
-        content if refit or old is None else {**old, "metrics": {**old["metrics"], **states}}
+        models.append(_model(problem, metric, trials, kernel, encoder, state))
+    content = {"version": VERSION, "kernel": kernel, "n": now, "metrics": states, **sees}
+    before: Mapping[str, Any] = old or {}
+    kept = content if refit else {"metrics": {**before["metrics"], **states}}
+    known_failures = _failures_known(history, before)
+    viable = viability(problem, history, kernel, known=known_failures)
+    fitted = {} if known_failures else journaled(viable)
+    return Trained(
+        models=(*models, *viable), fit={**before, **kept, **fitted}, refitted=refit or bool(fitted)
     )
-    return Trained(models=(*models, *viability), fit=kept, refitted=refit)
 
 
-def _fits(state: Mapping[str, Any] | None, problem: Problem, kernel: Kernel) -> bool:
+def _failures_known(history: History, state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The journaled state of the model of failures, None where it is due to be fitted anew."""
+    known = state.get(VIABILITY)
+    ended = sum(t.status != "pending" for t in history.trials)
+    return None if known is None or refit_due(fitted=int(known["n"]), now=ended) else known
+
+
+def _sees(encoder: Encoder, free: bool) -> dict[str, Any]:
+    """What tells a fit from others of the same kernel; nothing where all is as always."""
+    features = {"features": [f.expression.text for f in encoder.expressions]} if encoder.expressions else {}
+    return {**features, "signal": "free"} if free else features
+
+
+def _fits(state: Mapping[str, Any] | None, encoder: Encoder, kernel: Kernel, sees: Mapping[str, Any]) -> bool:
     if state is None or state.get("version") != VERSION or state.get("kernel") != kernel:
         return False
-    d = len(problem.space.parameters)
-    return all(len(s["lengthscales"]) == d for s in state["metrics"].values())
+    if any(state.get(key) != sees.get(key) for key in ("features", "signal")):
+        return False
+    return all(len(s["lengthscales"]) == encoder.dimension for s in state["metrics"].values())
 
 
 def _data(
@@ -110,6 +152,11 @@ def _data(
 ) -> tuple[Array, Array, Array]:
     """Unit points, model values and known noise variances (NaN: unknown)."""
     unit = np.asarray(problem.space.to_unit([t.parameters for t in trials]), dtype=float)
+    return unit, *labels_of(trials, metric, transform)
+
+
+def labels_of(trials: Sequence[Trial], metric: str, transform: MetricTransform) -> tuple[Array, Array]:
+    """Model values (n,) and known noise variances (n,), NaN where unknown, of trials with the metric."""
     values = np.array([t.metrics[metric].value for t in trials])
     sems = np.array([math.nan if (s := t.metrics[metric].sem) is None else s for t in trials])
     z = transform.forward(values)
@@ -117,7 +164,7 @@ def _data(
         z = np.where(np.isfinite(z), z, np.nanmin(np.where(np.isfinite(z), z, np.nan)) - 1.0)
         sems = np.where(values > 0, sems, math.nan)
     noise = (sems * transform.slope(np.where(np.isfinite(sems), values, 1.0))) ** 2
-    return unit, z, np.maximum(noise, 1e-6)
+    return z, np.maximum(noise, 1e-6)
 
 
 def _fit_metric(
@@ -125,19 +172,24 @@ def _fit_metric(
     metric: str,
     trials: Sequence[Trial],
     kernel: Kernel,
+    encoder: Encoder,
     bounds: Sequence[float],
     known: Mapping[str, Any] | None,
+    free: bool,
 ) -> dict[str, Any]:
     """Fit every transform worth a comparison and keep the most probable; the plain one on a near tie."""
-    starts = [initial_hyper(len(problem.space.parameters))]
+    starts = [initial_hyper(encoder.dimension)]
     if known is not None:
         starts.append(Hyper(lengthscales=tuple(known["lengthscales"]), noise=known["noise"]))
     best: dict[str, Any] = {"bounds": list(bounds)}
     lowest = math.inf
     values = [t.metrics[metric].value for t in trials]
-    for transform in candidates(values, bounds=bounds):
+    worth = candidates(values, bounds=bounds)
+    if free and len(worth) == 1:
+        return {**best, "transform": worth[0].to_json()}
+    for transform in worth:
         unit, z, noise = _data(problem, metric, trials, transform)
-        hyper, loss = fit(unit, z, noise, encoder=encoder_of(problem.space), kernel=kernel, starts=starts)
+        hyper, loss = fit(unit, z, noise, encoder=encoder, kernel=kernel, starts=starts)
         loss -= float(np.log(transform.slope(np.asarray(values))).sum())
         if loss < lowest - (TIE if "noise" in best else 0.0):
             best |= {"lengthscales": list(hyper.lengthscales), "noise": hyper.noise}
@@ -145,14 +197,43 @@ def _fit_metric(
     return best
 
 
+def _freed(
+    problem: Problem,
+    metric: str,
+    trials: Sequence[Trial],
+    kernel: Kernel,
+    encoder: Encoder,
+    state: Mapping[str, Any],
+    known: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The state with a free signal variance, which its transform takes into its standard deviation."""
+    plain = MetricTransform.from_json(state["transform"])
+    unit, z, noise = _data(problem, metric, trials, plain)
+    starts = [initial_free(encoder.dimension), *(_hyper(s) for s in (state, known) if s and "noise" in s)]
+    found = fit_free(unit, z, noise, encoder=encoder, kernel=kernel, starts=starts)
+    scaled = replace(plain, sd=plain.sd * math.sqrt(found.variance))
+    return {**state, **asdict(found), "lengthscales": list(found.lengthscales), "transform": scaled.to_json()}
+
+
+def _hyper(state: Mapping[str, Any]) -> FreeHyper:
+    return FreeHyper(
+        lengthscales=tuple(state["lengthscales"]), noise=state["noise"], variance=state.get("variance", 1.0)
+    )
+
+
 def _model(
-    problem: Problem, metric: str, trials: Sequence[Trial], kernel: Kernel, state: Mapping[str, Any]
+    problem: Problem,
+    metric: str,
+    trials: Sequence[Trial],
+    kernel: Kernel,
+    encoder: Encoder,
+    state: Mapping[str, Any],
 ) -> MetricModel:
     transform = MetricTransform.from_json(state["transform"])
     unit, z, noise = _data(problem, metric, trials, transform)
     return MetricModel(
         metric=metric,
-        encoder=encoder_of(problem.space),
+        encoder=encoder,
         kernel=kernel,
         lengthscales=tuple(state["lengthscales"]),
         transform=transform,
@@ -162,49 +243,6 @@ def _model(
         noise_level=float(state["noise"]),
         trials=tuple(t.index for t in trials),
     )
-
-
-def _viability(problem: Problem, history: History, kernel: Kernel) -> list[MetricModel]:
-    """A model of failures that no outcome constraint explains; none where there are none.
-
-    Prior mean +1 and lengthscales of a tenth of the diagonal: a failure repels its neighbourhood and
-    says nothing of designs far away.
-    """
-    ended = [t for t in history.trials if t.status != "pending"]
-    dead = {t.index for t in ended if t.status == "failed" or _unexplained(problem, t)}
-    if not dead:
-        return []
-    unit = np.asarray(problem.space.to_unit([t.parameters for t in ended]), dtype=float)
-    d = unit.shape[1]
-    return [
-        MetricModel(
-            metric=VIABILITY,
-            encoder=encoder_of(problem.space),
-            kernel=kernel,
-            lengthscales=(0.1 * math.sqrt(d),) * d,
-            transform=MetricTransform(),
-            unit=unit,
-            z=np.array([-1.0 if t.index in dead else 1.0 for t in ended]),
-            noise=np.full(len(ended), 0.01),
-            noise_level=0.01,
-            trials=tuple(t.index for t in ended),
-            fixed_mean=1.0,
-            internal=True,
-        )
-    ]
-
-
-def _unexplained(problem: Problem, trial: Trial) -> bool:
-    """An infeasible trial without an objective value whose known margins break no bound."""
-    if trial.status != "infeasible" or problem.metric in trial.metrics:
-        return False
-    for b in problem.bounds:
-        value = trial.metrics[b.metric].value if b.metric in trial.metrics else None
-        if value is None:
-            continue
-        if (b.lower is not None and value < b.lower) or (b.upper is not None and value > b.upper):
-            return False
-    return True
 
 
 def distinct(unit: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from designloop.progress import surprise
 from designloop.record import Attempt, RunRecord, TrialRecord
 from designloop.tracking.names import safe
 
@@ -82,18 +83,17 @@ def predicted(trial: TrialRecord) -> dict[str, float]:
     named: dict[str, float | None] = {}
     for metric, (mean, sd) in (reason.get("prediction") or {}).items():
         named |= {f"predicted/{metric}.mean": mean, f"predicted/{metric}.sd": sd}
-    for key in ("acquisition", "probability_of_feasibility", "exploration_share"):
+    for part in ("epistemic", "aleatoric"):
+        named |= {f"predicted/{m}.{part}": sd for m, sd in (reason.get(part) or {}).items()}
+    for key in ("acquisition", "probability_of_feasibility", "exploration_share", "disagreement", "penalty"):
         named[key] = reason.get(key)
     return finite(named)
 
 
 def surprises(trial: TrialRecord, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Calibration: (observed - predicted) / predicted sd, per predicted metric."""
-    found = {}
-    for metric, (mean, sd) in (trial.reason.get("prediction") or {}).items():
-        if metric in metrics and sd:
-            found[f"calibration/{metric}.z"] = (metrics[metric].value - mean) / sd
-    return finite(found)
+    """Calibration: (observed - predicted) / sd of an observation, per predicted metric."""
+    predicted = [m for m in trial.reason.get("prediction") or {} if m in metrics]
+    return finite({f"calibration/{m}.z": surprise(trial, m, metrics[m].value) for m in predicted})
 
 
 def observed(attempt: Attempt) -> dict[str, float]:

@@ -1,21 +1,28 @@
-"""What a finished run leaves in MLflow: its training set, and its last model as champion."""
+"""What a finished run leaves in MLflow: its training set, and its last model registered under an alias."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from designloop.progress import learned_metrics
 from designloop.record import RunRecord
-from designloop.tracking import content
-from designloop.tracking.models import modelled_metrics, training_rows
-from designloop.tracking.names import safe_model
+from designloop.tracking import content, registration
+from designloop.tracking.models import Fit, modelled_metrics, training_rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
 
-CHAMPION = "champion"
 PROMOTED = "designloop.promoted"
+
+
+def last_fit(record: RunRecord, fits: Sequence[Fit]) -> Fit:
+    """The last of ``fits`` that predicts everything that was to be learned; else the last."""
+    wanted = set(learned_metrics(record))
+    whole = (f for f in reversed(fits) if wanted <= set(modelled_metrics(record.directory / f.path)))
+    return next(whole, fits[-1])
 
 
 def log_training_set(client: MlflowClient, record: RunRecord, *, run: str, path: str) -> None:
@@ -50,16 +57,19 @@ def _dataset(record: RunRecord, path: str) -> Any:
 
 
 def promote(client: MlflowClient, record: RunRecord, model: LoggedModel) -> None:
-    """Register the run's last model under the campaign's name and make it champion, once.
+    """Register the run's last model as the campaign wishes and give it the alias, once.
 
-    A later run of the campaign takes the alias over; mirroring an old run again never takes it back.
+    Does nothing where the campaign wants no model of a goal that was not reached. A later run of the
+    campaign takes the alias over; mirroring an old run again never takes it back.
     """
-    name = safe_model(record.campaign["name"])
+    if not registration.is_wanted(record):
+        return
+    name, alias = registration.name_and_alias(record)
     version = _version(client, record, model, name)
     if version.tags.get(PROMOTED) != "yes":
         versions = json.dumps([{"name": name, "version": int(version.version)}])
         client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
-        client.set_registered_model_alias(name, CHAMPION, version.version)
+        client.set_registered_model_alias(name, alias, version.version)
         client.set_model_version_tag(name, version.version, PROMOTED, "yes")
 
 

@@ -161,10 +161,12 @@ class Mirror:
             models.complete(client, record, template=template, fit=fit, model=model, run=parent)
             self._models[fit.path] = client.get_logged_model(model.model_id)
             self._linked.add(model.model_id)
-        if record.status == "finished" and fits and self._finished != fits[-1].path:
-            finish.log_training_set(client, record, run=parent, path=fits[-1].path)
-            finish.promote(client, record, self._models[fits[-1].path])
-            self._finished = fits[-1].path
+        if record.status == "finished" and fits:
+            last = finish.last_fit(record, fits).path
+            if self._finished != last:
+                finish.log_training_set(client, record, run=parent, path=last)
+                finish.promote(client, record, self._models[last])
+                self._finished = last
 
     def _push_parent(self, client: MlflowClient, record: RunRecord, parent: str, wanted: RunContent) -> None:
         from designloop.tracking import runs

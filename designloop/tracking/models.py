@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designloop.progress import step_of
 from designloop.record import RunRecord, TrialRecord
 from designloop.tracking import content
 from designloop.tracking.content import text
@@ -43,7 +44,7 @@ class Fit:
     path: str
     """Folder relative to the run, such as ``models/0007``."""
     step: int
-    """Index of the first trial chosen with it."""
+    """Index of the first trial chosen with it, or of the next where none was."""
     time: float
     """When it was proposed with; epoch seconds."""
     refitted: bool
@@ -62,12 +63,11 @@ def fits(record: RunRecord, *, ended: bool) -> list[Fit]:
     run; ``last``: the last of an ended run.
     """
     found: dict[str, Fit] = {}
-    for proposal in record.proposals:
+    for number, proposal in enumerate(record.proposals):
         path = proposal.get("model")
         if path and path not in found and (record.directory / path / "model.json").is_file():
             found[path] = Fit(
-                path=path, step=proposal["candidates"][0]["trial"] if proposal["candidates"] else 0,
-                time=proposal["time"],
+                path=path, step=step_of(record, number), time=proposal["time"],
                 refitted=bool(proposal.get("refitted")), parameters=proposal.get("fit") or {},
             )  # fmt: skip
     every = list(found.values())
@@ -247,11 +247,11 @@ def _quality(folder: Path, fit: Fit, model: LoggedModel) -> list[Metric]:
     """How well each trial is predicted from the others, of the run at the fit's step and of the model."""
     from mlflow.entities import Metric
 
-    from designloop.learning import gp
+    from designloop.learning.models import leave_one_out
     from designloop.learning.saved import SavedModel
 
     named: dict[str, float | None] = {}
-    for metric, loo in gp.leave_one_out(SavedModel.load(folder)).items():
+    for metric, loo in leave_one_out(SavedModel.load(folder)).items():
         figures = {"r2": loo.r2, "nrmse": loo.nrmse, "coverage": loo.coverage, "trials": len(loo.trials)}
         named |= {f"leave_one_out/{metric}.{key}": float(value) for key, value in figures.items()}
     given = {"timestamp": content.milliseconds(fit.time), "step": fit.step, "model_id": model.model_id}
@@ -260,5 +260,5 @@ def _quality(folder: Path, fit: Fit, model: LoggedModel) -> list[Metric]:
 
 
 def training_rows(record: RunRecord, metrics: tuple[str, ...]) -> list[TrialRecord]:
-    """Trials a model can learn from: those that observed one of its metrics."""
-    return [t for t in record.trials if any(m in t.metrics for m in metrics)]
+    """Trials a model can learn from: those that observed one of its metrics and were not held out."""
+    return [t for t in record.trials if t.origin != "held_out" and any(m in t.metrics for m in metrics)]

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from designloop import progress
 from designloop.record import Attempt, RunRecord, TrialRecord
-from designloop.tracking import content
+from designloop.tracking import content, registration
 from designloop.tracking.content import Point, RunContent, milliseconds, text, units
 from designloop.tracking.names import safe
 
@@ -49,7 +50,7 @@ def parameter_text(parameter: Mapping[str, Any]) -> str:
 
 def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
     oracle, strategy, objective = campaign["oracle"], campaign["strategy"], campaign["objective"]
-    aim = "minimize" if objective["minimize"] else "maximize"
+    goal, phases = campaign.get("goal") or {}, campaign.get("phases") or ()
     params = {
         "seed": campaign["seed"],
         "oracle": oracle["name"],
@@ -59,7 +60,13 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
         "strategy": strategy["name"],
         **{f"strategy.{k}": v for k, v in (strategy.get("options") or {}).items()},
         **{f"initial.{k}": v for k, v in (strategy.get("initial") or {}).items()},
-        "objective": f"{aim} {objective['metric']} ({objective.get('mode', 'nominal')})",
+        **{f"strategy.{i}": _phase(p) for i, p in enumerate(phases, 1) if len(phases) > 1},
+        "objective": _objective(objective),
+        **{f"goal.{a['metric']}": a["label"] for a in goal.get("aims", ())},
+        "goal.judge": goal.get("by"),
+        "goal.designs": goal.get("designs") or None,
+        "goal.reference": goal.get("reference"),
+        "register": _register(campaign.get("register") or {}),
         **{f"constraint.{i}": c["label"] for i, c in enumerate(campaign.get("constraints") or (), 1)},
         **{f"stop.{k}": v for k, v in (campaign.get("stop") or {}).items()},
         **{f"parameter.{p['name']}": parameter_text(p) for p in campaign["parameters"]},
@@ -68,6 +75,24 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
            for p in campaign.get("process") or ()},
     }  # fmt: skip
     return {safe(key): text(value) for key, value in params.items() if value is not None}
+
+
+def _objective(objective: Mapping[str, Any]) -> str:
+    if objective.get("mode") == "learn":
+        return "learn"
+    aim = "minimize" if objective["minimize"] else "maximize"
+    return f"{aim} {objective['metric']} ({objective.get('mode', 'nominal')})"
+
+
+def _register(wish: Mapping[str, Any]) -> str | None:
+    condition = ", if the goal is reached" if wish.get("if_reached") else ""
+    return f"{wish['name']}@{wish['alias']}{condition}" if wish else None
+
+
+def _phase(choice: Mapping[str, Any]) -> str:
+    until = choice.get("until")
+    ends = "" if until is None else f", until the {until}" if until == "goal" else f", for {until} trials"
+    return f"{choice['name']}{ends}"
 
 
 def _quantity(value: Any) -> str:
@@ -91,6 +116,7 @@ def _tags(record: RunRecord, *, live: bool) -> dict[str, str]:
         **{f"environment.{k}": str(packages[k]) for k in _PACKAGES if k in packages},
         **{f"unit.{safe(name)}": unit for name, unit in units(record).items() if unit},
         **content.labels(record),
+        **registration.tags(record),
         content.NOTE: _note(record),
     }
 
@@ -110,7 +136,9 @@ def _note(record: RunRecord) -> str:
     """Question and answer, in Markdown, for the run's page."""
     campaign, params = record.campaign, _params(record.campaign)
     question = [f"**{campaign['description']}**"] if campaign.get("description") else []
-    question += [f"Question: {params['objective']}"]
+    goal = campaign.get("goal") or {}
+    question += [f"Learn: {a['metric']} to {a['label']}" for a in goal.get("aims", ())]
+    question += [] if record.learns else [f"Question: {params['objective']}"]
     question += [f"- {c['label']}" for c in campaign.get("constraints") or ()]
     answer = ((record.report or {}).get("answer") or {}).get("screen")
     return "\n".join(question) + (f"\n\n```\n{answer}\n```" if answer else "")
@@ -125,11 +153,14 @@ def steps(record: RunRecord) -> list[Point]:
     points: list[Point] = []
     for proposal in record.proposals:
         points += _proposal_points(record, proposal)
+    for assessment in progress.assessments(record):
+        points += _points(_learning(assessment), time=assessment.time, step=assessment.step)
     seen: list[TrialRecord] = []
-    best, revision = None, 0
+    best, revision, outside = None, 0, 0
     for trial, attempt in _ended(record):
         view = _as_of(record, attempt)
         shown = {view.metric, *(c["metric"] for c in view.campaign.get("constraints") or ())}
+        shown |= set(progress.learned_metrics(view))
         values = {
             **content.surprises(trial, attempt.metrics),
             **{f"value/{m}": o.value for m, o in attempt.metrics.items() if m in shown},
@@ -137,8 +168,12 @@ def steps(record: RunRecord) -> list[Point]:
         }
         if attempt.status != "failed":
             seen.append(trial)
-            # Under the same rules only the newcomer can beat the best.
-            best = view.best([*([best] if best else []), trial] if len(view.revisions) == revision else seen)
+            # Under the same rules only the newcomer counts.
+            revised = len(view.revisions) != revision
+            outside = _outside(view, seen) if revised else outside + _outside(view, [trial])
+            if record.goal and (asked := sum(map(_is_asked, seen))):
+                values["learning/wasted_share"] = outside / asked
+            best = view.best(seen if revised else [*([best] if best else []), trial])
             revision = len(view.revisions)
             if best is not None and (value := best.value(view.metric)) is not None:
                 values[f"best/{view.metric}"] = value
@@ -146,9 +181,32 @@ def steps(record: RunRecord) -> list[Point]:
     return points
 
 
+def _is_asked(trial: TrialRecord) -> bool:
+    return trial.origin not in ("existing", "held_out")
+
+
+def _outside(view: RunRecord, trials: list[TrialRecord]) -> int:
+    return sum(not view.is_feasible(t) for t in trials if _is_asked(t))
+
+
 def _points(values: Mapping[str, Any], *, time: float, step: int) -> list[Point]:
     finite = content.finite(values)
     return [Point(key=k, value=v, time=milliseconds(time), step=step) for k, v in finite.items()]
+
+
+def _learning(found: progress.Assessment) -> dict[str, Any]:
+    """What one assessment said; ``gate/state`` is 1 while the committee chooses, 0 while chance does."""
+    said, ratios = found.said, found.ratios
+    values: dict[str, Any] = {"learning/labels": found.labels}
+    for metric, errors in found.errors.items():
+        name = f"learning/{metric}"
+        values |= {f"{name}.rmse": errors.get("rmse"), f"{name}.error": errors.get("model")}
+        values[f"{name}.ratio"] = ratios.get(metric)
+    values |= {f"learning/disagreement.{k}": v for k, v in (said.get("disagreement") or {}).items()}
+    values["closure/size"] = (said.get("closure") or {}).get("size")
+    if found.gate:
+        values["gate/state"] = float(found.gate["state"] == "committee")
+    return values
 
 
 def _proposal_points(record: RunRecord, proposal: Mapping[str, Any]) -> Iterator[Point]:
@@ -181,10 +239,10 @@ def trial_table(record: RunRecord) -> str:
     metrics = [m for m in record.campaign.get("metrics") or {} if any(m in t.metrics for t in record.trials)]
     metrics += sorted({m for t in record.trials for m in t.metrics} - set(metrics))
     metrics = [m for m in metrics if m not in parameters]
-    head = ["trial", "status", "feasible", "generator"]
+    head = ["trial", "status", "feasible", "generator", "origin"]
     columns = head + [f"{n} [{unit[n]}]" if unit.get(n) else n for n in (*parameters, *metrics)]
     data = [
-        [t.index, t.status, record.is_feasible(t), t.reason.get("generator") or t.origin,
+        [t.index, t.status, record.is_feasible(t), t.reason.get("generator") or t.origin, t.origin,
          *(t.parameters.get(p) for p in parameters), *(t.value(m) for m in metrics)]
         for t in record.trials
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from designloop.learning import gp
+from designloop.learning import models
 from designloop.learning.saved import SavedModel
 
 
@@ -26,7 +26,7 @@ class Predictor(PythonModel):  # type: ignore[misc]
         """One row per design: ``<metric>_mean`` and ``<metric>_sd`` per metric."""
         del context, params
         designs: list[dict[str, Any]] = model_input.to_dict(orient="records")  # type: ignore[assignment]
-        answers = gp.predict(self.model, designs)
+        answers = models.predict(self.model, designs)
         columns = {}
         for metric, (mean, sd) in answers.items():
             columns[f"{metric}_mean"], columns[f"{metric}_sd"] = mean, sd

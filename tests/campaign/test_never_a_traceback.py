@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from campaign_example import DECLARATION, FILE
+from goal_example import FILM, GOAL_FILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from designloop.campaign import Campaign, loads, validate_report
 from designloop.campaign.reading import parse
 from designloop.campaign.writing import block
 from designloop.errors import CampaignError
+from designloop.oracle import Declaration
 
 TOKENS = re.findall(r"\w+|\s+|[^\w\s]", FILE)
 ODD = st.sampled_from(
@@ -42,9 +44,9 @@ def mutated(draw):
     return "".join(tokens)
 
 
-def outcome(text: str) -> Campaign | CampaignError:
+def outcome(text: str, declaration: Declaration = DECLARATION) -> Campaign | CampaignError:
     try:
-        return loads(text, declaration=DECLARATION)
+        return loads(text, declaration=declaration)
     except CampaignError as error:
         return error
 
@@ -107,6 +109,32 @@ CHANGES = [(base, path) for base in (FULL, BARE) for path in spots(base)[1:]]
 def test_any_value_anywhere_loads_or_is_refused_in_words(change, value):
     base, path = change
     found = outcome(block(replaced(base, path, value)))
+    if isinstance(found, Campaign):
+        assert found.name in validate_report(found)
+    else:
+        assert all(error.what for error in found.errors)
+
+
+LEARNING = {
+    **parse(GOAL_FILE, file="goal").data,
+    "objectives": [{"minimize": "stress"}],
+    "strategy": [
+        {"name": "query_by_committee", "until": {"trials": 9}, "features": ["width / grain"], "weight": 2.0},
+        {"name": "bald", "committee": "networks", "hidden": [4], "until": "goal"},
+        {"name": "gp_ucb", "kappa": 2.0},
+    ],
+    "stop": {"trials": 60, "disagreement": "2 %", "coverage": {"trials": 20, "less_than": "0.5 %"}},
+}
+LEARNED = st.one_of(
+    ANYTHING, st.sampled_from(["goal", "5 %", "0 %", "3 MPa", "5 % of spread", "5 % of", "H_*", "*", "leave_one_out"]),
+    st.sampled_from([{"held_out": 9}, {"reference": "film"}, {"trials": 3}, {"H_*": "5 %"}, {"*": "5 %", "H_*": 1}, {"stress * 2": 3}]),
+)  # fmt: skip
+
+
+@given(st.sampled_from(spots(LEARNING)[1:]), LEARNED)
+@settings(max_examples=200)
+def test_any_value_anywhere_in_a_goal_loads_or_is_refused_in_words(path, value):
+    found = outcome(block(replaced(LEARNING, path, value)), FILM)
     if isinstance(found, Campaign):
         assert found.name in validate_report(found)
     else:

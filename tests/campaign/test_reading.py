@@ -156,7 +156,7 @@ def test_the_text_after_overrides_loads_to_the_same_campaign():
         ("constraints.x=gap", r"Count list items from 0"),
         ("stop=[", r"not a YAML value"),
         ("seed=010", r"begins with a zero"),
-        ("goal=1", r"not in this version: goal"),
+        ("goal=1", r"goal must be a mapping, not 1"),
     ],
 )
 def test_a_wrong_override_is_refused_by_name(override, words):

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designloop.campaign import explain, json_schema, loads
+from designloop.campaign.goal_parts import GoalSpec, JudgeSpec, RegisterSpec
 from designloop.campaign.help import keys
 from designloop.campaign.parts import (
     ColumnSpec,
+    CoverageSpec,
     ExecutionSpec,
     ExistingTrialsSpec,
     FailedIfSpec,
@@ -28,7 +30,7 @@ from designloop.campaign.parts import (
 )
 from designloop.campaign.reading import parse
 from designloop.campaign.schema import CampaignFile
-from designloop.campaign.strategies import StrategySpec
+from designloop.campaign.strategies import StrategySpec, UntilSpec
 from designloop.campaign.validation import OWNERS
 from designloop.campaign.writing import block
 from designloop.errors import CampaignError
@@ -66,6 +68,27 @@ OBJECTIVES = st.one_of(
     st.builds(lambda n, s: {"minimize": n, "mode": "mean", "samples": s}, NAMES, st.integers(16, 999)),
     st.just({"maximize": "yield"}),
 )  # fmt: skip
+UNTIL = st.one_of(st.just("goal"), st.fixed_dictionaries({"trials": COUNTS}))
+TOLERANCES = st.one_of(
+    NUMBERS,
+    st.builds("{!r} {}".format, st.floats(0.01, 99), st.sampled_from(["%", "% of spread", "GPa", "ppm"])),
+)
+JUDGES = st.one_of(
+    st.just("leave_one_out"),
+    st.fixed_dictionaries({"held_out": st.integers(5, 99)}),
+    merged(st.fixed_dictionaries({"reference": NAMES}), optional(designs=st.integers(5, 999))),
+)
+GOALS = merged(
+    st.fixed_dictionaries({"learn": st.dictionaries(NAMES, TOLERANCES, min_size=1, max_size=3)}),
+    optional(judge=JUDGES),
+)
+REGISTERS = optional(
+    **{
+        "as": NAMES,
+        "alias": st.sampled_from(["champion", "best_1"]),
+        "if": st.sampled_from(["always", "goal reached"]),
+    }
+)
 STRATEGIES = st.one_of(
     st.sampled_from(["gp_ucb", "ei", "sobol"]),
     merged(st.just({"name": "gp_ucb"}), optional(kappa=NUMBERS, initial=st.just({"sobol": 7, "center": 1}))),
@@ -73,14 +96,30 @@ STRATEGIES = st.one_of(
         st.just({"name": "pi", "batch": 3}),
         optional(xi=NUMBERS, believer=st.sampled_from(["kriging", "joint"])),
     ),
-)
+    merged(
+        st.just({"name": "query_by_committee", "committee": "networks"}),
+        optional(
+            members=st.integers(2, 100), subset=st.floats(0.1, 1), hidden=st.lists(COUNTS, min_size=1, max_size=6), alpha=NUMBERS,
+            kernel=st.sampled_from(["matern52", "rbf"]), disagreement=st.sampled_from(["sum", "mean", "max", "integrated"]),
+            diversity=NUMBERS, shadow=st.integers(2, 99), region=st.sampled_from(["auto", "two_class"]),
+            weight=st.one_of(st.just("auto"), NUMBERS), replicates=st.sampled_from(["auto", "never"]), until=UNTIL,
+            search=st.sampled_from(["pool", "differential_evolution"]), features=st.lists(NAMES, min_size=1, max_size=2),
+        ),
+    ),
+    st.builds(lambda name, gate: {"name": name, "gate": gate}, st.sampled_from(["gp_variance", "qnipv", "bald", "gsx", "igs"]), st.sampled_from(["random", "off"])),
+    st.just({"name": "query_by_committee", "reproduce": "morand_2022", "batch": 4}),
+)  # fmt: skip
 COLUMNS = st.one_of(NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(unit=st.just("um"))))
 EXISTING = st.one_of(NAMES, merged(st.fixed_dictionaries({"file": NAMES}), optional(
     sheet=NAMES, decimal=st.sampled_from([".", ","]), delimiter=st.sampled_from(";|"),
     columns=st.dictionaries(NAMES, COLUMNS, max_size=2), fill=st.dictionaries(NAMES, PLAIN, max_size=2),
     failed_if=st.fixed_dictionaries({"empty": NAMES}))))  # fmt: skip
 NO_IMPROVEMENT = merged(st.fixed_dictionaries({"trials": COUNTS}), optional(less_than=MEASURES))
-STOPS = optional(trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES)
+COVERAGES = NO_IMPROVEMENT
+STOPS = optional(
+    trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES, goal=st.sampled_from(["reached", "ignored"]),
+    disagreement=MEASURES, coverage=COVERAGES,
+)  # fmt: skip
 NORMALS = st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)})
 STORES = st.builds("{}{}".format, st.sampled_from(["sqlite:///", "https://", "mysql+pymysql://"]), NAMES)
 TRACKINGS = optional(uri=STORES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
@@ -96,7 +135,8 @@ FILES = merged(
         parameters=st.dictionaries(NAMES, PARAMETERS, max_size=2), process=st.dictionaries(NAMES, NORMALS, max_size=1),
         derived=st.dictionaries(NAMES, NAMES, max_size=1), constraints=st.lists(NAMES, max_size=2),
         specs=st.lists(NAMES, max_size=1), baseline=DESIGNS, start_with=st.lists(DESIGNS, max_size=2),
-        existing_trials=EXISTING, fidelity=NAMES, strategy=STRATEGIES, stop=STOPS, execution=EXECUTIONS,
+        existing_trials=EXISTING, fidelity=NAMES, stop=STOPS, execution=EXECUTIONS, goal=GOALS, register=REGISTERS,
+        strategy=st.one_of(STRATEGIES, st.lists(STRATEGIES, min_size=1, max_size=2)),
         tracking=st.one_of(st.just("off"), TRACKINGS),
     ),
 )  # fmt: skip
@@ -113,6 +153,11 @@ CLASSES: dict[type[Part], st.SearchStrategy] = {
     FailedIfSpec: st.fixed_dictionaries({"empty": NAMES}),
     ExistingTrialsSpec: EXISTING,
     StrategySpec: STRATEGIES,
+    UntilSpec: UNTIL,
+    GoalSpec: GOALS,
+    JudgeSpec: JUDGES,
+    RegisterSpec: REGISTERS,
+    CoverageSpec: COVERAGES,
     CampaignFile: FILES,
 }
 
@@ -167,7 +212,7 @@ def test_explain_suggests_the_nearest_key():
 
 
 def test_every_example_is_valid():
-    data = {name: field.examples[0] for name, field in CampaignFile.model_fields.items() if field.examples}
+    data = {name: field.examples[0] for name, field in CampaignFile.by_key().items() if field.examples}
     CampaignFile.model_validate(data)
 
 
@@ -175,7 +220,7 @@ def test_the_json_schema_is_json_and_describes_every_key():
     schema = json_schema()
     assert json.loads(json.dumps(schema)) == schema
     assert set(schema["anyOf"][1]["properties"] if "anyOf" in schema else schema["properties"]) == set(
-        CampaignFile.model_fields
+        CampaignFile.by_key()
     )
     assert "20 um" in json.dumps(schema)
 

@@ -39,6 +39,21 @@ def test_ninety_kills_at_journal_writes_change_nothing(tmp_path: Path) -> None:
         assert_nothing_lost_or_repeated(chain, broken)
 
 
+def test_kills_change_nothing_in_a_learning_campaign(tmp_path: Path) -> None:
+    strategy = "{name: query_by_committee, initial: {sobol: 6}, shadow: 4}"
+    question = "goal: {learn: {height: 0.001 % of spread}}"
+    with Chain(tmp_path, trials=12, strategy=strategy, question=question) as chain:
+        status, whole = chain.run("whole")
+        assert status == 0
+        status, broken = chain.run("broken", kill=(3, "inside"))
+        assert status == KILLED
+        killed = 1 + chained(chain, broken, iter([(1, mode) for mode in MODES] * 5))
+        assert killed >= 15
+        assert essence(broken) == essence(whole)
+        assert models(broken) == models(whole)
+        assert_nothing_lost_or_repeated(chain, broken)
+
+
 def test_a_kill_inside_an_evaluation_runs_that_trial_again(tmp_path: Path) -> None:
     with Chain(tmp_path, trials=6, strategy="sobol") as chain:
         _, whole = chain.run("whole")

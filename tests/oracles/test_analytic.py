@@ -2,10 +2,21 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import qmc
 
 from designloop.errors import OracleError
 from designloop.oracle import Context
-from designloop_oracles.analytic import CURVE, Ackley, Branin, DiracPeak, HardeningCurve, Hartmann6
+from designloop_oracles.analytic import (
+    CURVE,
+    Ackley,
+    Branin,
+    DiracPeak,
+    Friedman,
+    HardeningCurve,
+    Hartmann6,
+    Ishigami,
+    NeedlePeak,
+)
 
 
 def value(oracle, *point, seed=0):
@@ -60,6 +71,41 @@ def test_ackley_optimum_depends_on_the_shift_seed_only():
 def test_ackley_refuses_a_dimension_that_is_no_count(dimension):
     with pytest.raises(OracleError, match="write a whole number from 1 to 100"):
         Ackley(dimension=dimension)
+
+
+def test_friedman_is_the_sum_of_its_four_parts():
+    assert value(Friedman(), 0.0, 0.0, 0.5, 0.0, 0.0) == 0
+    assert value(Friedman(), 1.0, 0.5, 0.5, 0.0, 0.0) == pytest.approx(10)
+    assert value(Friedman(), 0.0, 0.0, 1.0, 0.0, 0.0) == pytest.approx(5)
+    assert value(Friedman(), 0.0, 0.0, 0.5, 0.3, 0.4) == pytest.approx(3 + 2)
+
+
+def test_ishigami_has_its_known_mean_and_variance():
+    points = qmc.Sobol(3, rng=1).random(1024) * 2 * math.pi - math.pi
+    values = [value(Ishigami(), *map(float, p)) for p in points]
+    variance = 7**2 / 8 + 0.1 * math.pi**4 / 5 + 0.1**2 * math.pi**8 / 18 + 1 / 2
+    assert np.mean(values) == pytest.approx(3.5, rel=0.01)
+    assert np.var(values) == pytest.approx(variance, rel=0.01)
+
+
+def test_ishigami_at_a_known_point():
+    assert value(Ishigami(), math.pi / 2, math.pi / 2, 2.0) == pytest.approx(1 + 7 + 1.6)
+
+
+def test_needle_peak_is_one_at_its_top_and_falls_alike_in_every_direction():
+    top = np.array(NeedlePeak.TOP)
+    assert value(NeedlePeak(), *top) == 1
+    for axis in np.vstack([np.eye(4), -np.eye(4)]):
+        assert value(NeedlePeak(), *(top + 0.2 * axis)) == pytest.approx(0.75**4)
+
+
+def test_needle_peak_is_nothing_beyond_its_reach():
+    top = np.array(NeedlePeak.TOP)
+    assert value(NeedlePeak(), *(top + 0.401 * np.array([1, 0, 0, 0]))) == 0
+    assert value(NeedlePeak(), *(top + 0.399 * np.array([1, 0, 0, 0]))) > 0
+    points = qmc.Sobol(4, rng=1).random(1024)
+    seen = [value(NeedlePeak(), *map(float, p)) > 0 for p in points]
+    assert np.mean(seen) == pytest.approx(1 / 8, abs=0.02)
 
 
 def test_dirac_peak_has_its_published_height_and_unit_area():

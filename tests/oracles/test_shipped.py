@@ -14,6 +14,9 @@ SHIPPED = {
     "ackley": ("ackley", {"dimension": 3}),
     "dirac_peak": ("dirac_peak", {"noise": 0.01}),
     "hardening_curve": ("hardening_curve", {}),
+    "friedman": ("friedman", {}),
+    "ishigami": ("ishigami", {}),
+    "needle_peak": ("needle_peak", {}),
     "table-exact": ("table", {"file": "sweep.csv"}),
     "table-nearest": ("table", {"file": "sweep.csv", "match": "nearest"}),
 }

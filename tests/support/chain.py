@@ -44,7 +44,7 @@ version: 1
 name: chain
 seed: 5
 oracle: ./simulate.py:simulate
-objectives: [minimize: height]
+{question}
 strategy: {strategy}
 stop: {{trials: {trials}}}
 tracking: off
@@ -55,12 +55,17 @@ class Chain:
     """A folder with a campaign, and a server that runs its sessions."""
 
     def __init__(
-        self, folder: Path, *, trials: int, strategy: str = "{name: gp_ucb, initial: {sobol: 4}}"
+        self,
+        folder: Path,
+        *,
+        trials: int,
+        strategy: str = "{name: gp_ucb, initial: {sobol: 4}}",
+        question: str = "objectives: [minimize: height]",
     ) -> None:
         self.folder = folder
         (folder / "simulate.py").write_text(ORACLE)
         self.campaign = folder / "chain.yaml"
-        self.campaign.write_text(CAMPAIGN.format(strategy=strategy, trials=trials))
+        self.campaign.write_text(CAMPAIGN.format(strategy=strategy, trials=trials, question=question))
         self._server = subprocess.Popen(
             [sys.executable, "-m", "support.forkserver"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],

@@ -8,7 +8,7 @@ from run_factory import BASELINE, METRIC, NAME, Factory, evaluate
 
 from designloop.errors import TrackingError
 from designloop.record import read
-from designloop.tracking import content, finish, mirror, models, runs, store, sync
+from designloop.tracking import content, finish, mirror, models, registration, runs, store, sync
 
 
 def everything(uri: str) -> list[Any]:
@@ -245,7 +245,7 @@ def test_an_old_run_does_not_take_the_champion_back(tmp_path: Path, uri: str) ->
     sync(Factory(tmp_path, uri=uri, name="beam-20261123T030000-ffff").run(6).finish().close())
     sync(old)
     client = store.open_store(uri)
-    version = client.get_model_version_by_alias("beam", finish.CHAMPION)
+    version = client.get_model_version_by_alias("beam", registration.CHAMPION)
     assert version.tags[content.RUN] == "beam-20261123T030000-ffff"
     assert len(client.search_model_versions("name='beam'")) == 2
 

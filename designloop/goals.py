@@ -1,0 +1,161 @@
+"""How well a run's model knows what is to be learned, and whether that is enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designloop.campaign.model import Aim, Goal
+from designloop.oracle import Value
+from designloop.record import RunRecord, TrialRecord
+from designloop.space import Space
+
+if TYPE_CHECKING:
+    from designloop.learning.saved import SavedModel
+
+Array = NDArray[np.float64]
+FEWEST = 10
+"""Labels that a judgement needs at least; with many parameters two per parameter and two more."""
+TWICE = 2
+"""So many assessments in a row must meet every aim: a single lucky one does not end a campaign."""
+SPREAD = 512
+"""Designs over which spread, mean and the model's own error are taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """Designs with known answers that no strategy sees: {metric: (n,)} in the metric's unit."""
+
+    designs: Sequence[Mapping[str, Value]]
+    values: Mapping[str, Array]
+
+
+def assess(
+    run: RunRecord, goal: Goal, *, saved: SavedModel, space: Space, truth: Truth | None = None
+) -> dict[str, Any]:
+    """Errors of ``saved`` on every aim, as JSON: what a proposal's ``progress`` holds.
+
+    Per metric, in its unit: ``rmse`` between prediction and judged answers, ``noise`` (root mean square of
+    their standard errors), ``predicted`` (root mean square of the model's own sd over the space), and
+    ``model``: what is left of the rmse without the noise, but never less than ``predicted``. ``mean`` and
+    ``sd`` of the response over the space turn it into ``relative`` and ``spread``.
+    """
+    from designloop.learning.models import predict
+
+    over = _over(space)
+    errors: dict[str, dict[str, Any]] = {}
+    expected = predict(saved, over)
+    for aim in goal.aims:
+        if aim.metric not in expected:
+            continue
+        mean, sd = (np.asarray(v, dtype=float) for v in expected[aim.metric])
+        residual, noise, count = _judged(run, goal, saved, aim.metric, truth)
+        if not count:
+            continue
+        rmse, own = _rms(residual), _rms(sd)
+        model = max(math.sqrt(max(rmse**2 - _rms(noise) ** 2, 0.0)), own)
+        scale, spread = float(np.abs(mean).mean()), float(mean.std())
+        errors[aim.metric] = {
+            "rmse": rmse, "noise": _rms(noise), "predicted": own, "model": model, "designs": count,
+            "mean": scale, "sd": spread,
+            "relative": model / scale if scale else None, "spread": model / spread if spread else None,
+        }  # fmt: skip
+    return {"labels": len(labelled(run)), "by": goal.by, "errors": errors}
+
+
+def labelled(run: RunRecord) -> list[TrialRecord]:
+    """Trials that a model may learn from."""
+    return [t for t in run.trials if t.origin != "held_out" and t.status in ("completed", "infeasible")]
+
+
+def ratio(aim: Aim, errors: Mapping[str, Any]) -> float | None:
+    """Error over aim: at or below 1 the aim is met; None while it is not known."""
+    found = errors.get(aim.metric)
+    if found is None:
+        return None
+    value = found["model" if aim.kind == "absolute" else aim.kind]
+    return None if value is None else float(value) / aim.error
+
+
+def worst(goal: Goal, progress: Mapping[str, Any] | None) -> float | None:
+    """The largest error over aim; None while one of them is not known."""
+    ratios = [ratio(aim, (progress or {}).get("errors", {})) for aim in goal.aims]
+    known = [r for r in ratios if r is not None]
+    return max(known) if known and len(known) == len(ratios) else None
+
+
+def progresses(run: RunRecord) -> list[Mapping[str, Any]]:
+    """What was known at each assessment, in order."""
+    return [p["progress"] for p in run.proposals if p.get("progress")]
+
+
+def reached(run: RunRecord, goal: Goal, *, dimension: int) -> bool:
+    """Whether the last assessments meet every aim."""
+    recent = [p for p in progresses(run) if "errors" in p][-TWICE:]
+    needed = max(FEWEST, 2 * dimension + 2)
+    enough = len(recent) == TWICE and recent[-1]["labels"] >= needed
+    ratios = [worst(goal, p) for p in recent]
+    return enough and all(r is not None and r <= 1.0 for r in ratios)
+
+
+def aim_text(aim: Aim, errors: Mapping[str, Any], *, unit: str = "") -> str:
+    """One aim against what is known, as ``H_mean 2.1 % against 5 %``; ``unit`` is the metric's."""
+    found = ratio(aim, errors)
+    if found is None:
+        return f"{aim.metric} not known yet"
+    value = found * aim.error
+    shown = f"{value:.3g} {unit}".rstrip() if aim.kind == "absolute" else f"{100 * value:.3g} %"
+    return f"{aim.metric} {shown} against {aim.label}"
+
+
+def _over(space: Space) -> list[dict[str, Value]]:
+    """Designs spread over the allowed space."""
+    from scipy.stats import qmc
+
+    designs: list[dict[str, Value]] = []
+    engine = qmc.Sobol(space.dimension, rng=0)
+    for _ in range(16):
+        found = space.from_unit(engine.random(SPREAD))
+        designs += [d for d, good in zip(found, space.feasible(found), strict=True) if good]
+        if len(designs) >= SPREAD // 2:
+            break
+    return designs[:SPREAD] or space.from_unit(np.full((1, space.dimension), 0.5))
+
+
+def _judged(
+    run: RunRecord, goal: Goal, saved: SavedModel, metric: str, truth: Truth | None
+) -> tuple[Array, Array, int]:
+    """Residuals and standard errors at the designs that judge, feasible ones only, and their number."""
+    from designloop.learning.models import leave_one_out, predict
+
+    if goal.by == "leave_one_out":
+        loo = leave_one_out(saved).get(metric)
+        if loo is None:
+            return np.empty(0), np.empty(0), 0
+        rows = [i for i, t in enumerate(loo.trials) if t >= 0 and run.is_feasible(run.trials[t])]
+        residual = np.asarray(loo.observed - loo.mean, dtype=float)[rows]
+        noise = np.array([run.trials[loo.trials[i]].metrics[metric].sem or 0.0 for i in rows])
+        return residual, noise, len(rows)
+    if goal.by == "held_out":
+        tests = [t for t in run.trials if t.origin == "held_out" and run.is_feasible(t)]
+        tests = [t for t in tests if t.value(metric) is not None]
+        if not tests:
+            return np.empty(0), np.empty(0), 0
+        observed = np.array([t.metrics[metric].value for t in tests])
+        mean, _ = predict(saved, [dict(t.parameters) for t in tests])[metric]
+        return observed - mean, np.array([t.metrics[metric].sem or 0.0 for t in tests]), len(tests)
+    if truth is None or metric not in truth.values:
+        return np.empty(0), np.empty(0), 0
+    mean, _ = predict(saved, truth.designs)[metric]
+    residual = np.asarray(truth.values[metric] - mean, dtype=float)
+    good = np.isfinite(residual)
+    return residual[good], np.zeros(int(good.sum())), int(good.sum())
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt((np.asarray(values, dtype=float) ** 2).mean())) if len(values) else 0.0
