@@ -42,8 +42,9 @@ def assess(
 
     Per metric, in its unit: ``rmse`` between prediction and judged answers, ``noise`` (root mean square of
     their standard errors), ``predicted`` (root mean square of the model's own sd over the space), and
-    ``model``: what is left of the rmse without the noise, but never less than ``predicted``. ``mean`` and
-    ``sd`` of the response over the space turn it into ``relative`` and ``spread``.
+    ``model``: what is left of the rmse without the noise, but never less than ``predicted`` (unless exact
+    answers at designs that nobody learned from tell it directly). ``mean`` and ``sd`` of the response over
+    the space turn it into ``relative`` and ``spread``.
     """
     from designloop.learning.models import predict
 
@@ -58,7 +59,9 @@ def assess(
         if not count:
             continue
         rmse, own = _rms(residual), _rms(sd)
-        model = max(math.sqrt(max(rmse**2 - _rms(noise) ** 2, 0.0)), own)
+        measured = math.sqrt(max(rmse**2 - _rms(noise) ** 2, 0.0))
+        direct = goal.by != "leave_one_out" and not noise.any()
+        model = measured if direct else max(measured, own)
         scale, spread = float(np.abs(mean).mean()), float(mean.std())
         errors[aim.metric] = {
             "rmse": rmse, "noise": _rms(noise), "predicted": own, "model": model, "designs": count,

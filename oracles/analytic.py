@@ -224,9 +224,9 @@ def _needle_peak(x1: Unit, x2: Unit, x3: Unit, x4: Unit) -> Annotated[dict[str, 
 class NeedlePeak(Formula):
     """A smooth narrow peak in four dimensions on a plain that knows nothing of it.
 
-    max(0, 1 - |x - c|^2 / r^2)^4, c = (0.3, 0.7, 0.6, 0.4), r = 0.4: 1 at its top, exactly 0 from the distance
-    r on, three times differentiable. One label in eight meets the peak at all and one in three hundred its
-    upper half, so it is learned from labels near the top alone, through no transform of the value.
+    max(0, 1 - |x - c|^2 / r^2)^4, c = (0.3, 0.7, 0.6, 0.4), r = 0.4: 1 at its top, exactly 0 from the
+    distance r on, three times differentiable. One label in eight meets the peak at all and one in three
+    hundred its upper half, so it is learned from labels near the top alone, through no transform of it.
     """
 
     TOP: ClassVar[tuple[float, ...]] = (0.3, 0.7, 0.6, 0.4)

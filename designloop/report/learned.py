@@ -15,6 +15,9 @@ from designloop.report.belief import Belief, Calibration, judge_learned
 from designloop.report.plain import all_units, finite, last_failure, oracle_labels, unit_of
 from designloop.report.saved import learner
 
+RECENT = 20
+"""Predictions that speak for the model: those of models long gone do not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
@@ -133,10 +136,10 @@ def learning(record: RunRecord) -> Learning:
 
 
 def calibrations(record: RunRecord, metrics: tuple[str, ...]) -> tuple[Calibration, ...]:
-    """How often each metric's 95 % band, as predicted before the evaluation, held the observation."""
+    """How often each metric's 95 % band, predicted before the evaluation, held the last observations."""
     found = []
     for metric in metrics:
-        z = [z for _, z in surprises(record, metric)]
+        z = [z for _, z in surprises(record, metric)][-RECENT:]
         if z:
             inside = sum(abs(each) <= 1.96 for each in z)
             found.append(Calibration(metric=metric, predictions=len(z), coverage=inside / len(z)))
@@ -169,8 +172,10 @@ def _learned(record: RunRecord, aim: Aim, errors: Mapping[str, Mapping[str, Any]
 
 
 def _judged_by(goal: Mapping[str, Any]) -> str:
+    scatter = ", without the labels' own scatter"
     ways = {
-        "held_out": f"on {goal.get('designs')} designs held out from learning",
+        "held_out": f"on {goal.get('designs')} designs held out from learning{scatter}",
         "reference": f"on {goal.get('designs')} designs answered by {goal.get('reference')}",
     }
-    return ways.get(str(goal.get("by")), "on each label, predicted from all the others")
+    all_others = f"on each label, predicted from all the others{scatter}, and never below the model's own sd"
+    return ways.get(str(goal.get("by")), all_others)

@@ -70,10 +70,7 @@ def aims_lines(found: Learning) -> list[str]:
         mark = ("met" if aim.met else "not met") if known else "not known"
         error = error_text(aim, aim.error) if aim.error is not None else "-"
         rows.append([aim.metric, error, aim.label, mark, f"{aim.designs} designs" if known else "-"])
-    note = (
-        f"  Error: root mean square {found.judged_by}, without the labels' own scatter, and never below "
-        "the model's own standard deviation."
-    )
+    note = f"  Error: root mean square {found.judged_by}."
     if any(aim.kind == "relative" for aim in found.aims):
         note += " %: of the mean absolute value."
     return ["", *table(rows), *(f"  {line}" for line in wrapped(note.strip()))]

@@ -18,8 +18,8 @@ TITLES = {
     "bald": "A label here says most about which of {members} models is right",
     "gsx": "Farthest from all tried designs",
     "igs": "Farthest from all labels in inputs and predicted outputs",
-    "shadow": "Random pick that the committee is compared with",
-    "gate_random": "Random design, as the committee does not help",
+    "shadow": "Space-filling design that nobody chose, by which the gate judges the model",
+    "gate_random": "Space-filling design, as the model explains too little for its doubts to mean much",
     **{name: f"Next point of the {title}" for name, title in NAMES.items()},
     "random": "Random design, whatever the model says",
 }

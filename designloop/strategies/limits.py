@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from designloop.learning.gp import MetricModel
 from designloop.learning.kernels import Array
 from designloop.strategies.base import Problem
-from designloop.strategies.training import VIABILITY
+from designloop.strategies.viability import VIABILITY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,14 +18,15 @@ from designloop.learning.fit_free import FreeHyper, fit_free, initial_free
 from designloop.learning.gp import MetricModel
 from designloop.learning.kernels import Array, Kernel
 from designloop.learning.transforms import MetricTransform, candidates
+from designloop.space import Space
 from designloop.strategies.base import History, Problem, Trial
-from designloop.strategies.viability import VIABILITY as VIABILITY
-from designloop.strategies.viability import journaled
-from designloop.strategies.viability import viability as viability
+from designloop.strategies.viability import VIABILITY, journaled, viability
 
 VERSION = 1
 EVERY = 20
 """Up to this many trials with data the hyper-parameters are fitted at every one."""
+EVERY_FREE = 150
+"""The same for a free signal variance, whose fit takes a hundredth of a second."""
 GROWTH = 1.15
 """Beyond, whenever the data have grown by this factor."""
 TIE = 2.0
@@ -39,14 +42,17 @@ class Trained:
     refitted: bool
 
 
-def refit_due(*, fitted: int, now: int) -> bool:
-    """Whether ``now`` trials with data ask for a refit after one at ``fitted``; depends on counts only."""
+def refit_due(*, fitted: int, now: int, every: int = EVERY) -> bool:
+    """Whether ``now`` trials with data ask for a refit after one at ``fitted``; depends on counts only.
+
+    Up to ``every`` trials each one does, beyond each growth of the data by GROWTH.
+    """
     if fitted <= 0 or now < fitted:
         return True
-    planned = EVERY
+    planned = every
     while planned <= fitted:
         planned = math.ceil(planned * GROWTH)
-    return now > fitted if now <= EVERY else now >= planned
+    return now > fitted if now <= every else now >= planned
 
 
 def metrics_of(problem: Problem) -> list[str]:
@@ -96,10 +102,11 @@ def train(
     With ``free`` the signal variance of a metric is fitted too, and its transform divides by its root.
     """
     encoder = encoder or encoder_of(problem.space)
-    sees = _sees(encoder, free)
+    sees = _sees(problem.space, encoder, free)
     now = sum(t.status in ("completed", "infeasible") for t in history.trials)
     old = history.fit if _fits(history.fit, encoder, kernel, sees) else None
-    refit = old is None or refit_due(fitted=int(old["n"]), now=now)
+    every = EVERY_FREE if free else EVERY
+    refit = old is None or refit_due(fitted=int(old["n"]), now=now, every=every)
     models, states = [], {}
     for metric in metrics_of(problem):
         trials = usable(history, metric)
@@ -133,16 +140,20 @@ def _failures_known(history: History, state: Mapping[str, Any]) -> Mapping[str, 
     return None if known is None or refit_due(fitted=int(known["n"]), now=ended) else known
 
 
-def _sees(encoder: Encoder, free: bool) -> dict[str, Any]:
-    """What tells a fit from others of the same kernel; nothing where all is as always."""
-    features = {"features": [f.expression.text for f in encoder.expressions]} if encoder.expressions else {}
-    return {**features, "signal": "free"} if free else features
+def _sees(space: Space, encoder: Encoder, free: bool) -> dict[str, Any]:
+    """What a fit's hyper-parameters depend on beside the data: a wider range is another unit cube."""
+    ranges = json.dumps(space.to_json(), sort_keys=True)
+    return {
+        "space": hashlib.sha256(ranges.encode()).hexdigest()[:16],
+        "features": [f.expression.text for f in encoder.expressions],
+        "signal": "free" if free else "unit",
+    }
 
 
 def _fits(state: Mapping[str, Any] | None, encoder: Encoder, kernel: Kernel, sees: Mapping[str, Any]) -> bool:
     if state is None or state.get("version") != VERSION or state.get("kernel") != kernel:
         return False
-    if any(state.get(key) != sees.get(key) for key in ("features", "signal")):
+    if any(state.get(key) != value for key, value in sees.items()):
         return False
     return all(len(s["lengthscales"]) == encoder.dimension for s in state["metrics"].values())
 
@@ -185,6 +196,8 @@ def _fit_metric(
     lowest = math.inf
     values = [t.metrics[metric].value for t in trials]
     worth = candidates(values, bounds=bounds)
+    if metric in problem.learn:  # a bilog taken from few labels magnifies errors where none is
+        worth = [w for w in worth if w.kind != "bilog"]
     if free and len(worth) == 1:
         return {**best, "transform": worth[0].to_json()}
     for transform in worth:

@@ -303,7 +303,7 @@ def test_the_goal_ends_a_campaign_whose_last_strategy_learns(lines, stop, ends):
 
 def test_the_options_of_a_file_are_those_of_the_strategies():
     from designloop.strategies.base import OPTIMIZERS as DECLARED_OPTIMIZERS
-    from designloop.strategies.options import PUBLISHED_INITIAL as DECLARED_INITIAL
+    from designloop.strategies.learning_options import PUBLISHED_INITIAL as DECLARED_INITIAL
     from designloop.strategies.options import STRATEGIES
 
     assert set(OPTIONS) == set(STRATEGIES)

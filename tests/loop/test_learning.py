@@ -41,6 +41,11 @@ tracking: off
 """
 
 
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("designloop.report.draw", lambda _: [])
+
+
 def started(folder: Path, *, trials: int | None = None, **changes: str) -> RunRecord:
     text = CAMPAIGN
     for old, new in changes.items():

@@ -112,7 +112,8 @@ def test_the_status_tells_every_aim_the_gate_and_the_waste(record: RunRecord) ->
     text = status_text(record)
     errors = progress.judged(record)[-1].errors
     for aim in EASY:
-        assert f"error: {goals.aim_text(aim, errors)} (19 labels)" in text
+        unit = record.campaign["metrics"][aim.metric]
+        assert f"error: {goals.aim_text(aim, errors, unit=unit)} (19 labels)" in text
     outside, asked = progress.out_of_scope(record)
     assert "gate: the committee has the lower error" in text
     assert f"{outside} of {asked} evaluations fell outside" in text

@@ -98,7 +98,8 @@ def test_equal_histories_give_equal_proposals(name):
     assert first.diagnostics == again.diagnostics
 
 
-def test_a_restarted_strategy_goes_on_as_one_that_never_stopped():
+def test_a_restarted_strategy_goes_on_as_one_that_never_stopped(monkeypatch):
+    monkeypatch.setattr("designloop.strategies.training.EVERY_FREE", 20)
     first = start(count=18)
     whole, proposals = grown(learner("query_by_committee"), first, 4, f=branin)
     assert [p.refitted for p in proposals] == [True, True, True, False]

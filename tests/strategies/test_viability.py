@@ -105,7 +105,7 @@ def test_a_journal_from_before_has_its_failures_fitted():
 def test_gp_ucb_fails_less_than_half_as_often_as_when_it_does_not_learn_from_failures(monkeypatch):
     def failures():
         ask, trials, fit = strategy("gp_ucb", SQUARE, seed=0, initial={"sobol": 5}), [], None
-        for i in range(14):
+        for i in range(21):
             proposal = ask.propose(History(trials=tuple(trials), fit=fit, proposals=i))
             fit, design = proposal.fit, proposal.candidates[0].parameters
             alive = design["x"] + 0.3 * design["y"] < 0.7
