@@ -23,6 +23,9 @@ FEWEST = 10
 """Labels that a judgement needs at least; with many parameters two per parameter and two more."""
 TWICE = 2
 """So many assessments in a row must meet every aim: a single lucky one does not end a campaign."""
+SCOPE = 16
+"""Designs in scope that such a summary needs at least."""
+CONSTANT = ("rmse", "noise", "predicted", "model", "mean", "sd", "relative", "spread")
 SPREAD = 512
 """Designs over which spread, mean and the model's own error are taken."""
 
@@ -41,17 +44,20 @@ def assess(
     """Errors of ``saved`` on every aim, as JSON: what a proposal's ``progress`` holds.
 
     Per metric, in its unit: ``rmse`` between prediction and judged answers, ``noise`` (root mean square of
-    their standard errors), ``predicted`` (root mean square of the model's own sd over the space), and
+    their standard errors), ``predicted`` (root mean square of the model's own sd over the scope), and
     ``model``: what is left of the rmse without the noise, but never less than ``predicted`` (unless exact
     answers at designs that nobody learned from tell it directly). ``mean`` and ``sd`` of the response over
-    the space turn it into ``relative`` and ``spread``.
+    the scope, as the model predicts both, turn it into ``relative`` and ``spread``. A metric whose labels are
+    all alike is known.
     """
     from designloop.learning.models import predict
 
-    over = _over(space)
+    expected = _in_scope(run, predict(saved, _over(space)))
     errors: dict[str, dict[str, Any]] = {}
-    expected = predict(saved, over)
     for aim in goal.aims:
+        if is_constant(run, aim.metric):
+            errors[aim.metric] = dict.fromkeys(CONSTANT, 0.0) | {"designs": len(labelled(run))}
+            continue
         if aim.metric not in expected:
             continue
         mean, sd = (np.asarray(v, dtype=float) for v in expected[aim.metric])
@@ -114,6 +120,24 @@ def aim_text(aim: Aim, errors: Mapping[str, Any], *, unit: str = "") -> str:
     value = found * aim.error
     shown = f"{value:.3g} {unit}".rstrip() if aim.kind == "absolute" else f"{100 * value:.3g} %"
     return f"{aim.metric} {shown} against {aim.label}"
+
+
+def is_constant(run: RunRecord, metric: str) -> bool:
+    """Whether all labels, FEWEST at least, are alike: then nothing is left to learn."""
+    values = [t.metrics[metric].value for t in labelled(run) if metric in t.metrics]
+    return len(values) >= FEWEST and max(values) == min(values)
+
+
+def _in_scope(run: RunRecord, expected: Mapping[str, tuple[Array, Array]]) -> dict[str, tuple[Array, Array]]:
+    """Predictions at designs whose predicted means meet the constraints; all where hardly any do."""
+    keep = np.ones(len(next(iter(expected.values()))[0]), dtype=bool)
+    for c in run.campaign.get("constraints") or ():
+        if c["metric"] in expected:
+            mean = np.asarray(expected[c["metric"]][0])
+            keep &= mean <= c["bound"] if c["relation"] == "<=" else mean >= c["bound"]
+    if keep.sum() < SCOPE:
+        keep[:] = True
+    return {m: (np.asarray(mean)[keep], np.asarray(sd)[keep]) for m, (mean, sd) in expected.items()}
 
 
 def _over(space: Space) -> list[dict[str, Value]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from designloop.errors import DesignloopError, RunError
 from designloop.execution import InProcess
 from designloop.journal import Journal
 from designloop.loop import Loop, Unwatched, Watch, test_designs
-from designloop.oracle import Context, Infeasible
+from designloop.oracle import Context, Infeasible, Observation
 from designloop.record import RunRecord
 from designloop.strategies import create
 from designloop.strategies.base import Strategy
@@ -128,9 +128,20 @@ def _truth(campaign: Campaign) -> goals.Truth | None:
             metrics = asked.evaluate(design, context).metrics
         except Infeasible:
             metrics = {}
+        if not _in_scope(campaign, metrics):
+            metrics = {}
         for metric, column in values.items():
             column.append(metrics[metric].value if metric in metrics else math.nan)
     return goals.Truth(designs=designs, values={m: np.array(v) for m, v in values.items()})
+
+
+def _in_scope(campaign: Campaign, metrics: Mapping[str, Observation]) -> bool:
+    """Whether every outcome constraint is observed to hold."""
+    return all(
+        c.metric in metrics
+        and (metrics[c.metric].value - c.bound) * (1.0 if c.relation == ">=" else -1.0) >= 0.0
+        for c in campaign.constraints
+    )
 
 
 def _go(

@@ -159,3 +159,22 @@ def test_every_aim_counts() -> None:
     assert goals.worst(both, {"errors": {"noise": {"relative": 0.01}}}) is None
     errors = {"noise": {"relative": 0.01}, "f": {"relative": 0.2}}
     assert goals.worst(both, {"errors": errors}) == pytest.approx(2.0)
+
+
+def test_a_metric_whose_labels_are_all_alike_is_known() -> None:
+    run, saved = learned(WIDTHS)
+    run = run_of(*[done(i, noise=7.0, f=30.0) for i in range(12)])
+    found = goals.assess(run, GOAL, saved=saved, space=SPACE)
+    assert goals.ratio(AIM, found["errors"]) == 0.0
+
+
+def test_spread_and_mean_are_those_within_the_scope() -> None:
+    _, saved = learned(WIDTHS)
+    scope = [{"metric": "noise", "relation": "<=", "bound": 18.0, "label": "noise <= 18", "unit": "nT"}]
+    entries = [[proposal(i, width=w), start(i), outcome(i, noise=response(w))] for i, w in enumerate(WIDTHS)]
+    narrow = run_of(*entries, constraints=scope)
+    e = goals.assess(narrow, GOAL, saved=saved, space=SPACE)["errors"]["noise"]
+    inside = np.array([v for w in np.linspace(1, 9, 4001) if (v := response(w)) <= 18.0])
+    assert e["mean"] == pytest.approx(inside.mean(), rel=0.02)
+    assert e["sd"] == pytest.approx(inside.std(), rel=0.02)
+    assert e["designs"] == sum(response(w) <= 18.0 for w in WIDTHS)

@@ -138,6 +138,8 @@ def _last_screen(run: RunRecord) -> None:
     if run.status == "paused":
         click.echo(f"\nThe run waits. When the cause is mended: designloop resume {run.name}")
         click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
+        click.echo("Where such designs cannot exist, let the oracle raise designloop.oracle.Infeasible: that")
+        click.echo("is an answer, no failure, and the strategy learns where it happens.")
     uri = run.campaign["tracking"]["uri"]
     mirror = state(run.directory)
     if run.report and run.report.get("problem"):

@@ -32,8 +32,8 @@ class Comparison:
     def __post_init__(self) -> None:
         if self.repeats < FEWEST:
             raise CampaignError(
-                f"{self.repeats} repeat says nothing of chance.",
-                instead="Write --repeats 20; 2 is the least.",
+                f"--repeats is {self.repeats}; chance shows from 2 repeats on only.",
+                instead="Write --repeats 20.",
             )
 
     @property

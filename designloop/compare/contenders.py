@@ -38,8 +38,10 @@ def contenders(texts: Sequence[str]) -> tuple[Contender, ...]:
         raise CampaignError(f"strategy {double} is named twice.", instead="Name each once.")
     if len(found) < 2:
         raise CampaignError(
-            f"{len(found)} strategy is no comparison.",
-            instead="Name two, such as --strategies random,gp_ucb.",
+            f"--strategies names {labels[0]} alone, with nothing to compare it with."
+            if found
+            else "--strategies names no strategy.",
+            instead="Name two or more, such as --strategies random,gp_ucb.",
         )
     return tuple(found)
 

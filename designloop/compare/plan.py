@@ -13,6 +13,7 @@ from designloop.campaign.strategies import StrategySpec
 from designloop.compare.pool import JUDGED, Pool
 from designloop.compare.setup import Setup
 from designloop.compare.source import asked
+from designloop.compare.table_file import load_with_rows
 from designloop.errors import CampaignError
 
 
@@ -27,9 +28,9 @@ def planned(
     to what its stop leaves after the shared designs.
     """
     if table is not None:
-        overrides = [*overrides, f'existing_trials={{file: "{table.absolute()}"}}']
-    campaign = load(path, overrides=overrides)
-    if table is None:
+        campaign = load_with_rows(path, table, overrides=overrides)
+    else:
+        campaign = load(path, overrides=overrides)
         _check_cheap(campaign, yes, replacement, resample)
     metrics = tuple(learn) or tuple(a.metric for a in (campaign.goal.aims if campaign.goal else ()))
     _check_metrics(campaign, metrics)

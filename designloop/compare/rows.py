@@ -18,6 +18,10 @@ APART = 2e-6
 """How far a drawn row is put aside on the unit cube: further than a strategy takes for the same design."""
 
 
+NEVER_TWICE = ("sobol", "latin_hypercube")
+"""Strategies that leave out what was drawn, also where others may draw it again."""
+
+
 class Drawn(dict[str, Any]):
     """A row that was drawn and may be drawn again: put aside, so that it does not count as tried."""
 

@@ -15,6 +15,8 @@ import numpy as np
 from designloop.campaign.model import Campaign
 from designloop.compare import measures
 from designloop.compare.measures import Measured, Reach, Rows, Threshold
+from designloop.compare.notes import target_notes
+from designloop.compare.rows import NEVER_TWICE
 from designloop.compare.setup import Setup
 from designloop.compare.source import Source
 from designloop.compare.table import table
@@ -36,6 +38,8 @@ class Summary:
     thresholds: tuple[Threshold, ...]
     labels_first: int
     """Labels, or shared designs, before the first try."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the verdicts has to know."""
 
     @property
     def learns(self) -> bool:
@@ -50,6 +54,7 @@ class Summary:
             "main_measure": self.main, "advice": self.advice,
             "strategies": {m.label: _of(m) for m in self.measured},
             "verdicts": [v.to_json() for v in self.verdicts],
+            "notes": list(self.notes),
         }  # fmt: skip
         found: dict[str, Any] = _finite(content)
         return found
@@ -57,7 +62,8 @@ class Summary:
     def text(self) -> str:
         """The problem, a table, a sentence per strategy and one of advice."""
         shown = table(self.measured, self.thresholds, self.unit)
-        return "\n".join([self.problem, "", *shown, "", *(v.text for v in self.verdicts), "", self.advice])
+        said = [*self.notes, *(v.text for v in self.verdicts)]
+        return "\n".join([self.problem, "", *shown, "", *said, "", self.advice])
 
 
 def summarize(
@@ -66,6 +72,7 @@ def summarize(
 ) -> Summary:  # fmt: skip
     """Measures and verdicts over the repeats of every strategy in ``labels``."""
     asked, target = source.problem, None
+    notes: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     if setup.learn:
         reference = source.reference()
@@ -83,15 +90,17 @@ def summarize(
             measures.optimized(rows, s, repeats, problem=asked, setup=setup, target=target, optimum=optimum)
             for s in labels
         ]
+        notes = tuple(target_notes(chosen, measured, setup=setup, source=source, target=target))
     main = main_measure(measured)
     units = {o.name: o.unit for o in campaign.declaration.outputs} | {
         o.name: o.unit for o in campaign.outcomes
     }
-    found = verdicts(measured, main=main, unit=units.get(asked.metric, ""))
+    apart = [s for s in labels if setup.replacement and s.partition(":")[0] in NEVER_TWICE]
+    found = verdicts(measured, main=main, unit=units.get(asked.metric, ""), apart=apart)
     return Summary(
         problem=problem, unit=units.get(asked.metric, ""), metric=asked.metric, measured=tuple(measured),
         main=main, verdicts=tuple(found), advice=advice(found), target=target, thresholds=thresholds,
-        labels_first=setup.count,
+        labels_first=setup.count, notes=notes,
     )  # fmt: skip
 
 

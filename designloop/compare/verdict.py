@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ USUAL = 0.5
 """A reach is compared where one strategy gets there in this share of its repeats, else the curve is."""
 FEWEST = 5
 """Repeats below which the bootstrap of the mean promises too much."""
-Ruling = Literal["win", "harm", "open"]
+Ruling = Literal["win", "harm", "open", "not comparable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,11 @@ class Verdict:
         return asdict(self)
 
 
-def reference_of(labels: Sequence[str]) -> str:
-    """What the others are held against: random where it is among them, else the first."""
-    return "random" if "random" in labels else labels[0]
+def reference_of(labels: Sequence[str], apart: Collection[str] = ()) -> str:
+    """What the others are held against: random where it is among them, else the first that is comparable."""
+    if "random" in labels:
+        return "random"
+    return next((label for label in labels if label not in apart), labels[0])
 
 
 def interval(ours: Array, theirs: Array, *, logs: bool) -> tuple[float, float, float]:
@@ -65,11 +67,31 @@ def interval(ours: Array, theirs: Array, *, logs: bool) -> tuple[float, float, f
     return value, float(low), float(high)
 
 
-def verdicts(measured: Sequence[Measured], *, main: str | None, unit: str = "") -> list[Verdict]:
-    """Every strategy against the reference, on the measure ``main`` (of ``main_measure``)."""
-    against = reference_of([m.label for m in measured])
+def verdicts(
+    measured: Sequence[Measured], *, main: str | None, unit: str = "", apart: Collection[str] = ()
+) -> list[Verdict]:
+    """Every strategy against the reference, on the measure ``main`` (of ``main_measure``).
+
+    ``apart`` holds the labels of those that never draw a row twice where the others may, and so do not pay
+    for repeats: they get no ruling, unless nothing else takes part.
+    """
+    if all(m.label in apart for m in measured):
+        apart = ()
+    against = reference_of([m.label for m in measured], apart)
     base = next(m for m in measured if m.label == against)
-    return [_verdict(m, base, main, unit) for m in measured if m is not base]
+    return [
+        _apart(m, base) if m.label in apart else _verdict(m, base, main, unit)
+        for m in measured
+        if m is not base
+    ]
+
+
+def _apart(one: Measured, base: Measured) -> Verdict:
+    text = f"{one.label} against {base.label}: not comparable: never draws a row twice."
+    return Verdict(
+        strategy=one.label, against=base.label, measure="", ratio=None, low=None, high=None,
+        ruling="not comparable", text=text,
+    )  # fmt: skip
 
 
 def main_measure(measured: Sequence[Measured]) -> str | None:
@@ -153,6 +175,8 @@ def _ruled(
 def advice(found: Sequence[Verdict]) -> str:
     """One sentence: which strategy to take."""
     against = found[0].against
+    if all(v.ruling == "not comparable" for v in found):
+        return f"Nothing here can be compared with {against}: leave --replacement out."
     wins = sorted((v for v in found if v.ruling == "win"), key=lambda v: v.ratio or 1.0)
     if not wins:
         return f"None is shown to beat {against}: more repeats may show it; until then take {against}."

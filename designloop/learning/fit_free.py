@@ -27,6 +27,7 @@ NOISE_PRIOR = (-6.0, 2.0)
 """Mean and standard deviation of ln(noise / v)."""
 WIDEST = math.exp(10.0)
 """Greatest signal variance of standardized data, and its inverse the least."""
+SMOOTH, NOISY = 2.0, 0.1
 OPTIONS = {"maxiter": 60, "ftol": 1e-7}
 
 
@@ -43,6 +44,14 @@ def initial_free(d: int) -> FreeHyper:
     """Where a first fit starts."""
     mode = math.exp(math.sqrt(2.0) + 0.5 * math.log(d) - 3.0)
     return FreeHyper(lengthscales=(max(mode, 0.3),) * d, noise=math.exp(-5.0))
+
+
+def first_starts(d: int) -> list[FreeHyper]:
+    """Where a fit without earlier ones starts: a wavy exact response, and a smooth one under noise.
+
+    Noisy labels have a mode of their own at short lengthscales that explains the noise as response.
+    """
+    return [initial_free(d), FreeHyper(lengthscales=(SMOOTH,) * d, noise=NOISY)]
 
 
 def fit_free(
@@ -63,7 +72,8 @@ def fit_free(
         for b in begins
     ]
     *scales, noise, variance = np.exp(min(ends, key=lambda end: float(end.fun)).x).tolist()
-    return FreeHyper(lengthscales=tuple(scales), noise=noise, variance=variance)
+    # as models keep its root, the variance is one that survives being taken from there
+    return FreeHyper(lengthscales=tuple(scales), noise=noise, variance=math.sqrt(variance) ** 2)
 
 
 class _Loss:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from designloop import progress
+from designloop import goals, progress
 from designloop.campaign.strategies import MODEL_FREE
 from designloop.record import RunRecord
 
@@ -81,7 +81,8 @@ def judge_learned(record: RunRecord, saved: SavedModel | None, calibration: Sequ
     """Judge a learner on every metric with an aim: trend, and bands that hold what they promise."""
     if saved is None:
         return _without_model(record)
-    checks, metrics = _checks(saved), progress.learned_metrics(record)
+    checks = _checks(saved)
+    metrics = [m for m in progress.learned_metrics(record) if not goals.is_constant(record, m)]
     found = [_against_one(record, metric, checks.get(metric)) for metric in metrics]
     found += [_too_narrow(c.metric, c.coverage, c.predictions, "observations that it predicted")
               for c in calibration]  # fmt: skip
@@ -89,6 +90,8 @@ def judge_learned(record: RunRecord, saved: SavedModel | None, calibration: Sequ
     if reasons:
         summary = "the model is not to be believed"
         return Belief(believed=False, verdict=reasons[0], summary=summary, checks=checks)
+    if not metrics:
+        return Belief(believed=True, verdict="every label is alike", summary="nothing is left to learn")
     worst = min(metrics, key=lambda m: checks[m].coverage)
     verdict = _figures(checks[worst], worst, worst if len(metrics) == 1 else "")
     if calibration:

@@ -34,7 +34,7 @@ def create(
     learned, model-free strategies train a learner as well.
     """
     from designloop.strategies.designs import SequenceStrategy
-    from designloop.strategies.learned import LearningStrategy, check_features
+    from designloop.strategies.learned import LearningStrategy, check_committee, check_features
     from designloop.strategies.modelled import ModelStrategy
 
     checked: Mapping[str, Any] = check_options(name, options)
@@ -42,6 +42,7 @@ def create(
     declaration = STRATEGIES[name]
     if declaration.learns or (problem.learn and not declaration.model_based):
         check_features(problem.space, checked.get("features", ()))
+        check_committee(str(checked.get("committee", "")))
         return LearningStrategy(name=name, problem=problem, options=checked, initial=design)
     if declaration.model_based:
         return ModelStrategy(name=name, problem=problem, options=checked, initial=design)

@@ -120,7 +120,7 @@ def judge(
     where it is too sure of itself) and ``coverage`` (share of |e / sd| <= 1.96).
     """
     fair = _fair(history, left_out.trials)
-    labels, count = len(left_out.trials), int(fair.sum())
+    labels, count = _labels(history), int(fair.sum())
     figures: dict[str, Any] = {"labels": labels, "fair": count, "shadows": _shadows(history), "limit": LIMIT}
     if count < FEWEST or labels < PATIENCE * dimension:
         text = f"The gate judges from {FEWEST} labels at random places and {PATIENCE * dimension} in all on."
@@ -147,6 +147,10 @@ def judge(
 def _fair(history: History, trials: Sequence[int]) -> NDArray[np.bool_]:
     fair = {t.index for t in history.trials if is_fair(t)}
     return np.array([i in fair for i in trials], dtype=bool)
+
+
+def _labels(history: History) -> int:
+    return sum(t.status == "completed" for t in history.trials)
 
 
 def _shadows(history: History) -> int:

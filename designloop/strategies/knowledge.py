@@ -110,6 +110,14 @@ class Knowledge:
         mean, sd = self.viable.posterior(unit)
         return np.asarray(ndtr(mean / sd))
 
+    def feasibility(self, unit: Array) -> Array:
+        """Probability (k,) that an evaluation at (k, d) gives an answer within the modelled bounds."""
+        if self.trained is None:
+            return self.viability(unit)
+        from designloop.strategies.limits import standing_of
+
+        return standing_of(self.problem, self.trained.models).feasibility(unit)
+
     def features(self, unit: Array) -> Array:
         """Inputs of the learner, and of distances: (k, D)."""
         return np.asarray(self.encoder.features(unit), dtype=float)

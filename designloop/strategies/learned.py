@@ -158,6 +158,18 @@ class LearningStrategy:
             raise
 
 
+def check_committee(kind: str) -> None:
+    """Refuse an import path that leads to no scikit-learn regressor. Raises CampaignError."""
+    if ":" not in kind:
+        return
+    from designloop.learning.committees.estimators import regressor
+
+    try:
+        regressor(kind)
+    except ValueError as error:
+        raise CampaignError(f"strategy option committee: {error}") from None
+
+
 def check_features(space: Space, expressions: Sequence[str]) -> None:
     """Raises CampaignError where the learner cannot see these expressions."""
     from designloop.learning.features import encoder_of

@@ -44,7 +44,8 @@ def nodes_of(search: Search, *, seed: int, count: int = NODES) -> Array:
 def score_of(name: str, knowledge: Knowledge, options: Mapping[str, Any], nodes: Array) -> Score:
     """The criterion of strategy ``name``, (k, d) to (k,), at least 0 and larger where a label teaches more.
 
-    It is weighted by the probability that an evaluation gives an answer.
+    It is weighted by the probability that an evaluation gives an answer, and under ``region: auto`` one in
+    scope.
     """
     made: dict[str, Callable[[], Score]] = {
         "query_by_committee": lambda: _committee(knowledge, options, nodes),
@@ -55,11 +56,8 @@ def score_of(name: str, knowledge: Knowledge, options: Mapping[str, Any], nodes:
         "igs": lambda: _igs(knowledge),
     }
     criterion = made[name]()
-
-    def score(unit: Array) -> Array:
-        return criterion(unit) * knowledge.viability(unit)
-
-    return score
+    weight = knowledge.feasibility if options.get("region") == "auto" else knowledge.viability
+    return lambda unit: criterion(unit) * weight(unit)
 
 
 def integrated(knowledge: Knowledge, nodes: Array, weights: Array | None = None) -> Score:
@@ -99,6 +97,14 @@ def weights_of(knowledge: Knowledge, nodes: Array) -> Array:
     return 1.0 + _relative(slope) + _relative(spread)
 
 
+def _within(knowledge: Knowledge, options: Mapping[str, Any], nodes: Array) -> Array:
+    """The nodes' weights, less where they are expected out of scope: nothing need be known there."""
+    weights = weights_of(knowledge, nodes)
+    if options["region"] != "auto":
+        return weights
+    return np.asarray(weights * knowledge.feasibility(nodes)[:, None])
+
+
 def _relative(values: Array) -> Array:
     return np.asarray(values / np.maximum(values.mean(0), 1e-300))
 
@@ -106,8 +112,10 @@ def _relative(values: Array) -> Array:
 def _committee(knowledge: Knowledge, options: Mapping[str, Any], nodes: Array) -> Score:
     over, power = options["disagreement"], float(options["diversity"])
     taken = knowledge.features(knowledge.taken)
-    whole = over == "integrated"
-    plain = integrated(knowledge, nodes, weights_of(knowledge, nodes)) if whole else _spread(knowledge, over)
+    if over == "integrated":
+        plain = integrated(knowledge, nodes, _within(knowledge, options, nodes))
+    else:
+        plain = _spread(knowledge, over)
     if not power:
         return plain
     return lambda u: plain(u) * gsx(knowledge.features(u), taken) ** power

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from designloop.learning.features import Encoder, encoder_of
 from designloop.learning.fit import Hyper, fit, initial_hyper
-from designloop.learning.fit_free import FreeHyper, fit_free, initial_free
+from designloop.learning.fit_free import FreeHyper, first_starts, fit_free
 from designloop.learning.gp import MetricModel
 from designloop.learning.kernels import Array, Kernel
 from designloop.learning.transforms import MetricTransform, candidates
@@ -222,7 +222,7 @@ def _freed(
     """The state with a free signal variance, which its transform takes into its standard deviation."""
     plain = MetricTransform.from_json(state["transform"])
     unit, z, noise = _data(problem, metric, trials, plain)
-    starts = [initial_free(encoder.dimension), *(_hyper(s) for s in (state, known) if s and "noise" in s)]
+    starts = [*first_starts(encoder.dimension), *(_hyper(s) for s in (state, known) if s and "noise" in s)]
     found = fit_free(unit, z, noise, encoder=encoder, kernel=kernel, starts=starts)
     scaled = replace(plain, sd=plain.sd * math.sqrt(found.variance))
     return {**state, **asdict(found), "lengthscales": list(found.lengthscales), "transform": scaled.to_json()}

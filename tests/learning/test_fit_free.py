@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from designloop.learning.features import Encoder
-from designloop.learning.fit_free import FreeHyper, _Loss, fit_free, initial_free
+from designloop.learning.fit_free import FreeHyper, _Loss, first_starts, fit_free, initial_free
 from designloop.learning.kernels import correlation, squared_distance
 
 KERNELS = ["rbf", "matern52", "matern32"]
@@ -85,3 +85,13 @@ def test_few_or_equal_labels_are_fitted_all_the_same(n):
         starts=[initial_free(3)],
     )
     assert np.isfinite([*found.lengthscales, found.noise, found.variance]).all()
+
+
+def test_noise_is_not_taken_for_a_wavy_response():
+    rng = np.random.default_rng(4)
+    unit = rng.random((60, 3))
+    z = 2.0 * unit[:, 0] + unit[:, 1] ** 2 + 0.5 * rng.standard_normal(60)
+    z = (z - z.mean()) / z.std()
+    encoder = Encoder((0, 0, 0))
+    found = fit_free(unit, z, np.full(60, np.nan), encoder=encoder, kernel="matern52", starts=first_starts(3))
+    assert 0.1 < found.noise * found.variance < 1.0

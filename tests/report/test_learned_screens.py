@@ -40,7 +40,8 @@ def test_a_trials_line_tells_what_was_measured_and_the_error_it_was_proposed_wit
     assert line.startswith(
         f"12 query_by_committee {METRIC} {trial.value(METRIC):.4g} nT/sqrt(Hz), {FREQUENCY}"
     )
-    said = f"error {goals.aim_text(worst, known['errors'])} ({known['labels']} labels)"
+    unit = record.campaign["metrics"][worst.metric]
+    said = f"error {goals.aim_text(worst, known['errors'], unit=unit)} ({known['labels']} labels)"
     assert said in line
     assert "best" not in line
 

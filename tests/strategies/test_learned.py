@@ -153,7 +153,7 @@ def test_labels_make_the_learner_better(name):
     history, proposals = grown(chosen, start(count=6), 14, f=branin)
     before, after = nrmse(proposals[0], branin), nrmse(chosen.propose(history, 0), branin)
     assert after < 0.35 * before
-    assert after < (0.12 if name in ("query_by_committee", "qnipv") else 0.25)
+    assert after < (0.12 if name in ("query_by_committee", "qnipv") else 0.3)
 
 
 def test_networks_learn_as_their_own_learner():

@@ -11,7 +11,7 @@ import numpy as np
 
 from designloop.learning.committees.base import KERNELS, Array, CommitteeSpec, Labels, Rows
 from designloop.learning.features import Encoder
-from designloop.learning.fit_free import FreeHyper, fit_free, initial_free
+from designloop.learning.fit_free import FreeHyper, first_starts, fit_free
 from designloop.learning.gp import MetricModel
 from designloop.learning.kernels import Kernel, correlation, squared_distance
 from designloop.learning.transforms import MetricTransform
@@ -73,7 +73,7 @@ def fit_processes(
     rows = _thinned(rows, spec.cap, np.random.default_rng([seed, 2]))
     outputs, dimension = range(labels.z.shape[1]), encoder.dimension
     known = state if _fits(state, (len(rows), len(outputs)), dimension) else None
-    first = [[initial_free(dimension)] for _ in outputs]
+    first = [first_starts(dimension) for _ in outputs]
     models: list[list[MetricModel]] = []
     for i, member in enumerate(rows):
         kernel = KERNELS[i % len(KERNELS)] if spec.kernel == "various" else cast(Kernel, spec.kernel)

@@ -70,10 +70,16 @@ def unpack_committee(model: SavedModel) -> Committee:
 
 
 def predict(model: SavedModel, designs: Sequence[Design]) -> dict[str, tuple[Array, Array]]:
-    """Mean and standard deviation of the members at ``designs``, by metric and in its units, (n,) each."""
+    """Mean and standard deviation of the metric at ``designs``, by metric and in its units, (n,) each.
+
+    The members' spread and what their out-of-bag errors leave over beside it: members that miss alike do not
+    know it, and alike trees agree.
+    """
     unit = np.asarray(Space.from_json(model.config["space"]).to_unit(designs), dtype=float)
-    predictions = unpack_committee(model).predict(unit)
-    mean, sd = predictions.mean(axis=0), predictions.std(axis=0, ddof=1)
+    committee = unpack_committee(model)
+    predictions = committee.predict(unit)
+    missed = np.where(np.isnan(committee.labels.noise).all(axis=0), committee.aleatoric, 0.0)
+    mean, sd = predictions.mean(axis=0), np.sqrt(predictions.var(axis=0, ddof=1) + missed)
     return {
         metric: transform.to_metric(mean[:, j], sd[:, j])
         for j, (metric, transform) in enumerate(_outputs(model))
