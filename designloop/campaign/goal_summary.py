@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from designloop import units
 from designloop.campaign.labels import label_costs
 from designloop.campaign.model import Aim, Campaign, StrategyChoice
-from designloop.campaign.strategies import LEARNERS
+from designloop.campaign.strategies import LEARNERS, OPTIMIZERS
 
 _OVER = {
     "relative": " over the mean absolute value",
@@ -16,6 +16,8 @@ _OVER = {
 }
 LABELS = (4, 8)
 """Labels per parameter that a first model takes."""
+FEWEST = 10
+"""Labels that a judgement needs at least; with many parameters two per parameter and two more."""
 
 
 def goal_lines(c: Campaign) -> list[str]:
@@ -24,7 +26,7 @@ def goal_lines(c: Campaign) -> list[str]:
         return []
     goal, die = c.goal, " at the nominal die" if c.process else ""
     judges = {
-        "leave_one_out": "judged on every label, predicted from the others (leave-one-out)",
+        "leave_one_out": "judged on every label in scope, each predicted without it (leave-one-out)",
         "held_out": f"judged on {goal.designs} Sobol designs, evaluated first and never learned from",
         "reference": f"judged on {goal.designs} designs that {goal.reference} answers",
     }
@@ -82,6 +84,16 @@ def goal_notes(c: Campaign) -> Iterator[str]:
             f"{budget} labels for {parameters} parameters are {share} the {low} to {high} "
             f"({LABELS[0]} to {LABELS[1]} per parameter) that a first model takes."
         )
+    yield from _unjudged(c, c.stop.trials - held_out)
+    if c.goal is None and learning and not any(p.name in OPTIMIZERS for p in c.phases):
+        verb = "minimizes" if c.objective.minimize else "maximizes"
+        yield (
+            f"nothing {verb} {c.objective.metric}: {learning[0].name} learns; add a goal, or choose gp_ucb."
+        )
+    for choice in c.phases:
+        batch = choice.options.get("batch") or 1
+        if isinstance(batch, int) and batch > c.stop.trials:
+            yield f"{choice.name} proposes {batch} at once, and all {c.stop.trials} trials are fewer."
     for choice in learning:
         spent = _random_picks(choice, budget)
         if spent:
@@ -93,6 +105,17 @@ def goal_notes(c: Campaign) -> Iterator[str]:
         yield f"{held_out} of {c.stop.trials} trials are held out; leave_one_out judges without any."
     if "registration" in c.file.model_fields_set and c.tracking_uri is None:
         yield "register has no effect with tracking: off."
+
+
+def _unjudged(c: Campaign, trials: int) -> Iterator[str]:
+    """A goal that the trials cannot reach: two judgements in a row must meet it, each with labels enough."""
+    labels = trials + sum(not t.failed for t in c.existing)
+    needed = max(FEWEST, 2 * len(c.space.parameters) + 2, sum(c.strategy.initial.values()) + 1)
+    if c.goal and labels < needed:
+        yield (
+            f"the goal cannot be reached with {labels} labels: two judgements in a row must meet it, the "
+            f"second with {needed} labels or more; {c.stop.trials + needed - labels} trials are the least."
+        )
 
 
 def _random_picks(choice: StrategyChoice, budget: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -67,6 +67,8 @@ def _fits(wanted: list[str], key: list[str]) -> bool:
 def _paragraph(key: str, field: FieldInfo, known: dict[str, FieldInfo]) -> str:
     last = key.rsplit(".", 1)[-1]
     lines = [key, f"  {_meaning(field)}"]
+    values = _values(field.annotation)
+    lines += [f"  values: {', '.join(values)}"] if values else []
     lines += [f"  example: {last}: {flow(example)}" for example in field.examples or ()]
     if "default" not in _meaning(field).lower():
         lines.append(f"  default: {_default(field)}")
@@ -78,6 +80,14 @@ def _paragraph(key: str, field: FieldInfo, known: dict[str, FieldInfo]) -> str:
 
 def _meaning(field: FieldInfo) -> str:
     return field.description or ""
+
+
+def _values(annotation: Any) -> list[str]:
+    """The words that a key takes, where it takes nothing but some words."""
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation) if isinstance(word, str)]
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return _values(parts[0]) if len(parts) == 1 else []
 
 
 def _default(field: FieldInfo) -> str:

@@ -104,7 +104,10 @@ class UntilSpec(Part):
     goal: Literal[True] | None = Field(
         default=None, description="The goal is reached; shorter: until: goal.", examples=[True]
     )
-    trials: Count | None = Field(default=None, description="So many trials of the phase.", examples=[20])
+    trials: Count | None = Field(
+        default=None, description="So many trials of the phase's own; those before it do not count.",
+        examples=[20],
+    )  # fmt: skip
 
     @classmethod
     def expanded(cls, value: Any) -> Any:
@@ -186,7 +189,9 @@ class StrategySpec(Part):
         examples=[0.0001],
     )  # fmt: skip
     kernel: Literal["matern52", "rbf"] | None = Field(
-        default=None, description="Kernel of the Gaussian processes; default matern52.", examples=["rbf"]
+        default=None,
+        description="Kernel of the Gaussian processes: matern52 (default) or rbf.",
+        examples=["rbf"],
     )
     disagreement: Literal["sum", "mean", "max", "integrated"] | None = Field(
         default=None,
@@ -211,11 +216,15 @@ class StrategySpec(Part):
     )
     region: Literal["auto", "isolation_forest", "two_class", "one_class_svm", "off"] | None = Field(
         default=None,
-        description="Which classifier keeps proposals inside the outcome constraints; default auto.",
+        description="Which classifier keeps proposals inside the outcome constraints: isolation_forest or "
+        "one_class_svm (of the designs outside alone), two_class (of both sides); auto (default): two_class "
+        "where both sides have designs enough, isolation_forest until then; off.",
         examples=["two_class"],
     )
     action: Literal["penalize", "exclude"] | None = Field(
-        default=None, description="region: what it does to designs outside; default penalize.",
+        default=None,
+        description="region: penalize (default) lowers the value of designs outside by weight, exclude never "
+        "proposes them.",
         examples=["exclude"],
     )  # fmt: skip
     weight: Annotated[float | Literal["auto"], BeforeValidator(_weight)] | None = Field(
@@ -223,11 +232,14 @@ class StrategySpec(Part):
     )
     replicates: Literal["auto", "never"] | None = Field(
         default=None,
-        description="Whether a label may be repeated where noise hides the response; default auto.",
+        description="Whether a label may be repeated: auto (default) where noise hides the response, never.",
         examples=["never"],
     )
     search: Literal["pool", "differential_evolution"] | None = Field(
-        default=None, description="How the most telling design is found; default pool.", examples=["pool"]
+        default=None,
+        description="How the most telling design is found: pool (default) among many candidates, then around "
+        "the best; or differential_evolution.",
+        examples=["pool"],
     )
     features: tuple[StrictStr, ...] | None = Field(
         default=None, min_length=1,

@@ -191,7 +191,14 @@ def _wrong_value(kind: str, item: Mapping[str, Any], name: str, value: Any) -> t
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"{name} {words} {context[key]}, not {shown(value)}.", ""
-    if kind.startswith(("string_too", "too_")):
+    if kind == "too_short":
+        return f"{name} is empty.", f"Write at least one entry, or leave {name} out."
+    if kind == "too_long":
+        return (
+            f"{name} has {context['actual_length']} entries.",
+            f"Write at most {context['max_length']}.",
+        )
+    if kind.startswith("string_too"):
         return (
             f"{name} is empty, too short or too long.",
             "Write at least one and at most a hundred characters.",

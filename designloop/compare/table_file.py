@@ -15,19 +15,22 @@ HEADER = "A header is the name of a parameter or metric, with its unit in bracke
 
 def load_with_rows(path: Path, table: Path, *, overrides: Sequence[str]) -> Campaign:
     """The campaign with the table's rows as its existing trials. Raises CampaignError."""
-    where = Place(file=f"--table {table}")
     if not table.is_file():
-        raise CampaignError("there is no such file.", place=where, instead="Name a CSV or XLSX file.")
+        raise CampaignError("there is no such file.", place=_place(table), instead="Name a CSV or XLSX file.")
     ours = f'existing_trials={{file: "{table.absolute()}"}}'
     try:
         return load(path, overrides=[*overrides, ours])
     except CampaignError as error:
-        first, *others = [_placed(e, f"--set {ours}", where) for e in error.errors]
+        first, *others = [_placed(e, f"--set {ours}", table) for e in error.errors]
         raise CampaignError(first.what, place=first.place, instead=first.instead, others=others) from None
 
 
-def _placed(error: CampaignError, ours: str, where: Place) -> CampaignError:
-    """The error at the table where it was at ``ours``; remedies by keys that --table does not have replaced."""
+def _place(table: Path) -> Place:
+    return Place(file=f"--table {table}")
+
+
+def _placed(error: CampaignError, ours: str, table: Path) -> CampaignError:
+    """An error of ``ours`` at the table instead; remedies by keys that --table does not have are replaced."""
     if error.place is None or error.place.file != ours:
         return CampaignError(error.what, place=error.place, instead=error.instead)
     instead = error.instead or ""
@@ -35,4 +38,5 @@ def _placed(error: CampaignError, ours: str, where: Place) -> CampaignError:
         instead = "Fill it in, or take the row out."
     elif re.search(r"\bcolumns,|\bcolumns:|\{name: ", instead):
         instead = HEADER
-    return CampaignError(error.what, place=where, instead=instead or None)
+    what = error.what.removeprefix(f"{table.name}: ")
+    return CampaignError(what, place=_place(table), instead=instead or None)

@@ -177,5 +177,5 @@ def _judged_by(goal: Mapping[str, Any]) -> str:
         "held_out": f"on {goal.get('designs')} designs held out from learning{scatter}",
         "reference": f"on {goal.get('designs')} designs answered by {goal.get('reference')}",
     }
-    all_others = f"on each label, predicted from all the others{scatter}, and never below the model's own sd"
-    return ways.get(str(goal.get("by")), all_others)
+    without = f"on each label in scope, predicted without it{scatter}, and never below the model's own sd"
+    return ways.get(str(goal.get("by")), without)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the run's trials at which the reached space is drawn."""
 
+SHOWN = 6
+"""Metrics that one figure or table of the screen takes: more are not told apart."""
 GATE = {"random": "random from here", "committee": "committee again"}
 
 
@@ -33,6 +35,21 @@ class LearningCurve:
     lines: Mapping[str, tuple[Array, Array]]
     marks: tuple[tuple[float, str], ...]
     """Labels at which something changed, and what: the gate's state, the phase, the goal."""
+    left_out: int = 0
+    """Metrics that are not among ``lines`` because they are nearer to their aims."""
+
+    def farthest(self, most: int) -> LearningCurve:
+        """The curve with the ``most`` lines that end farthest from their aims, in their order."""
+        ends = sorted(self.lines, key=lambda metric: -float(self.lines[metric][1][-1]))[:most]
+        lines = {metric: line for metric, line in self.lines.items() if metric in ends}
+        return replace(self, lines=lines, left_out=self.left_out + len(self.lines) - len(lines))
+
+
+def curve_title(data: LearningCurve, title: str) -> str:
+    """The title, with what the figure leaves out."""
+    if not data.left_out:
+        return title
+    return f"{title}: the {len(data.lines)} aims farthest off, {data.left_out} left out"
 
 
 @dataclass(frozen=True, kw_only=True)

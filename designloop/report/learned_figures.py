@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from designloop.report.data import Axis
 from designloop.report.figures import canvas, scale
-from designloop.report.learned_data import LearningCurve, Reached, Surprises
+from designloop.report.learned_data import SHOWN, LearningCurve, Reached, Surprises, curve_title
 from designloop.report.style import BLUE, GREY, INK, MARKS, RED, SERIES, SHAPES
 
 
 def learning_curve(data: LearningCurve, *, title: str) -> Figure:
-    """Error over aim against labels, one line per metric; what changed on the way as upright lines."""
+    """Error over aim against labels, a line per metric (the SHOWN farthest), upright lines at changes."""
+    data = data.farthest(SHOWN)
     figure, grid = canvas(8.0, 4.6)
     axes = grid[0, 0]
     axes.axhline(1.0, color=INK, lw=1.4, ls="--", label="aim", zorder=1)
@@ -30,7 +31,7 @@ def learning_curve(data: LearningCurve, *, title: str) -> Figure:
     scale(axes, x=Axis(name="labels", unit=""), y=Axis(name="error / aim", unit="", log=True))
     axes.set_ylim(*limits(data))
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_title(title)
+    axes.set_title(curve_title(data, title))
     _legend(figure, axes, columns=4)
     return figure
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from designloop.report.data import Axis
-from designloop.report.learned_data import LearningCurve, Reached, Surprises
+from designloop.report.learned_data import SHOWN, LearningCurve, Reached, Surprises, curve_title
 from designloop.report.page import blank, scale
 from designloop.report.style import BLUE, GREY, INK, MARKS, RED, SERIES, SHAPES
 
 
 def learning_curve(data: LearningCurve, *, title: str) -> Any:
-    """Error over aim against labels, one line per metric."""
-    figure = blank(title=title)
+    """Error over aim against labels, one line per metric (the SHOWN farthest)."""
+    data = data.farthest(SHOWN)
+    figure = blank(title=curve_title(data, title))
     every = np.concatenate([labels for labels, _ in data.lines.values()])
     ends = [float(every.min()), float(every.max())]
     dash = {"color": INK, "dash": "dash"}

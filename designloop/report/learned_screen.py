@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from designloop.closure import MOST
 from designloop.report.learned import Learned, Learning, LearningAnswer
 from designloop.report.text import quantity, sentence, table, wrapped
 
 PRODUCT = " x "
+SHOWN = 6
+"""Aims that the screen tells at most: those farthest off."""
 
 
 def learning_lines(answer: LearningAnswer) -> list[str]:
@@ -41,11 +46,28 @@ def _headline(answer: LearningAnswer) -> str:
 
 
 def _met(aims: tuple[Learned, ...]) -> str:
-    return "; ".join(against(aim) for aim in aims)
+    return _told(aims)
 
 
 def _unmet(aims: tuple[Learned, ...]) -> str:
-    return "; ".join(against(aim) for aim in aims if not aim.met)
+    return _told([aim for aim in aims if not aim.met])
+
+
+def _told(aims: Sequence[Learned]) -> str:
+    shown = farthest(aims)
+    more = [f"and {len(aims) - len(shown)} more"] if len(aims) > len(shown) else []
+    return "; ".join([*map(against, shown), *more])
+
+
+def farthest(aims: Sequence[Learned]) -> list[Learned]:
+    """The SHOWN aims farthest off, in their order; an error that is not known is farthest."""
+    ratios = {aim.metric: math.inf if aim.error is None else aim.error / aim.aim for aim in aims}
+    chosen = sorted(ratios, key=lambda metric: -ratios[metric])[:SHOWN]
+    return [aim for aim in aims if aim.metric in chosen]
+
+
+def _left_out(count: int, what: str) -> list[str]:
+    return [f"  and {count} more {what}"] if count > 0 else []
 
 
 def against(aim: Learned) -> str:
@@ -65,7 +87,8 @@ def error_text(aim: Learned, error: float) -> str:
 def aims_lines(found: Learning) -> list[str]:
     """The table of errors against aims, and how they were judged."""
     rows = [["Learned", "error", "aim", "", "judged on"]]
-    for aim in found.aims:
+    shown = farthest(found.aims)
+    for aim in shown:
         known = aim.error is not None
         mark = ("met" if aim.met else "not met") if known else "not known"
         error = error_text(aim, aim.error) if aim.error is not None else "-"
@@ -73,7 +96,8 @@ def aims_lines(found: Learning) -> list[str]:
     note = f"  Error: root mean square {found.judged_by}."
     if any(aim.kind == "relative" for aim in found.aims):
         note += " %: of the mean absolute value."
-    return ["", *table(rows), *(f"  {line}" for line in wrapped(note.strip()))]
+    more = _left_out(len(found.aims) - len(shown), "aims, not as far off (the journal has all)")
+    return ["", *table(rows), *more, *(f"  {line}" for line in wrapped(note.strip()))]
 
 
 def _scope(found: Learning) -> list[str]:
@@ -90,11 +114,13 @@ def _space(found: Learning) -> list[str]:
     if not space.extremes:
         return []
     rows = [["Reached", "", "", "trial", "proposed by"]]
-    for metric, ends in space.extremes.items():
+    shown = [aim.metric for aim in farthest(found.aims)]
+    told = {metric: ends for metric, ends in space.extremes.items() if metric in shown}
+    for metric, ends in told.items():
         for name, which, end in zip((metric, ""), ("least", "most"), ends, strict=True):
             value = quantity(end.value, found.units.get(metric, ""))
             rows.append([name, which, value, str(end.trial), end.by])
-    lines = ["", *table(rows)]
+    lines = ["", *table(rows), *_left_out(len(space.extremes) - len(told), "metrics (closure.csv has all)")]
     if len(space.metrics) > 1 and space.size > 0:
         lines += [
             f"  Convex hull of {space.trials} designs: {space.size:.4g} {size_unit(found)};",

@@ -145,7 +145,7 @@ CASES = [
     Broken("feature of an output", STRATEGY, strategy("features: [width / stress]"), "features", ("stress",)),
     Broken("feature of nothing", STRATEGY, strategy("features: [2 um]"), "features", ("2 um is the same for every design", "grain, spread, width")),
     Broken("feature of mixed units", STRATEGY, strategy("features: [width + spread]"), "features", ("cannot be added",)),
-    Broken("no feature", STRATEGY, strategy("features: []"), "features", ("features is empty",)),
+    Broken("no feature", STRATEGY, strategy("features: []"), "features", ("features is empty. Write at least one entry, or leave features out.",)),
     Broken("initial of random", STRATEGY, "strategy: {name: random, initial: {sobol: 3}}", "initial", ("random needs no initial designs",)),
     # stop
     Broken("goal of stop without goal", GOAL, OBJECTIVES, "stop:", ("goal means nothing without a goal", "add goal:")),

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from goal_example import FILM, GOAL_FILE
 
+from designloop import goals
 from designloop.campaign import loads, template, validate_report
 from designloop.campaign.labels import error_after, realizations_for
 from designloop.errors import OracleError
-from designloop.oracle import Declaration, Realizations
+from designloop.oracle import Declaration, Input, Output, Realizations
 
 STRATEGY = "strategy: {name: query_by_committee, members: 7}"
 
@@ -32,7 +33,7 @@ def report(*changes: tuple[str, str], declaration: Declaration = FILM) -> str:
         "learn stiffness_mean to 0.2 % (root mean square error over the mean absolute value)",
         "learn H_xx to 30 MPa (root mean square error, 0.03 GPa)",
         "learn stress / stiffness_mean (metric stress_over_stiffness_mean) to 4 % of spread",
-        "judged on every label, predicted from the others (leave-one-out)",
+        "judged on every label in scope, each predicted without it (leave-one-out)",
         "learned where           stress <= 300 MPa",
         "query_by_committee, committee gp, members 7, subset auto",
         "first 6 sobol",
@@ -145,12 +146,52 @@ def test_realizations_are_counted_by_declared_inputs_only():
         ([("trials: 60", "trials: 20")], "20 labels for 3 parameters are hardly more than the 12 to 24"),
         ([("judge: leave_one_out", "judge: {held_out: 40}")], "40 of 60 trials are held out"),
         ([("trials: 60", "trials: 6")], "all 6 trials are initial designs (6)"),
+        (
+            [("trials: 60", "trials: 9")],
+            "cannot be reached with 9 labels: two judgements in a row must meet it, the second with 10 labels or more; 10 trials are the least",
+        ),
+        (
+            [("members: 7", "initial: {sobol: 60}")],
+            "the second with 61 labels or more; 61 trials are the least",
+        ),
+        (
+            [("judge: leave_one_out", "judge: {held_out: 55}")],
+            "with 5 labels: two judgements in a row must meet it, the second with 10 labels or more; 65 trials",
+        ),
+        (
+            [("members: 7", "batch: 70")],
+            "query_by_committee proposes 70 at once, and all 60 trials are fewer",
+        ),
         ([("register:", "tracking: off\nregister:")], "register has no effect with tracking: off"),
     ],
 )
 def test_what_is_doubtful_in_a_goal_gets_a_note(changes, words):
     assert words not in report()
     assert words in report(*changes)
+
+
+@pytest.mark.parametrize("parameters", [1, 3, 4, 5, 12])
+def test_the_least_number_of_trials_is_that_at_which_a_goal_can_count(parameters):
+    inputs = tuple(Input(name=f"x{i}", lower=0, upper=1) for i in range(parameters))
+    declaration = Declaration(name="plain", summary="", inputs=inputs, outputs=(Output("y"),))
+    needed = max(goals.FEWEST, 2 * parameters + 2)
+    for trials in (needed - 1, needed):
+        text = f"version: 1\noracle: plain\ngoal: {{learn: {{y: 5 %}}}}\nstop: {{trials: {trials}}}\nstrategy: {{name: gsx, initial: {{sobol: 4}}}}"
+        said = validate_report(loads(text, declaration=declaration))
+        assert ("cannot be reached" in said) is (trials < needed)
+
+
+def test_a_learner_beside_an_objective_and_no_goal_minimizes_nothing():
+    goal = GOAL_FILE[GOAL_FILE.index("goal:") : GOAL_FILE.index("strategy:")]
+    improve = [
+        (goal, "objectives: [minimize: stress]\n"),
+        ("goal: reached, ", ""),
+        (", if: goal reached", ""),
+    ]
+    words = "nothing minimizes stress: query_by_committee learns; add a goal, or choose gp_ucb"
+    assert words in report(*improve)
+    both = "strategy: [{name: query_by_committee, until: {trials: 20}}, gp_ucb]"
+    assert "nothing minimizes" not in report(*improve, (STRATEGY, both))
 
 
 @pytest.mark.parametrize(

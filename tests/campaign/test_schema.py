@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from campaign_example import DECLARATION, FILE
@@ -194,6 +195,23 @@ def test_explain_knows_every_key(key):
     text = explain(key)
     assert "example:" in text
     assert "default" in text.lower()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [k for k, f in keys().items() if k.startswith("strategy.") and "Literal[" in str(f.annotation)],
+)
+def test_explain_says_every_word_that_an_option_of_a_strategy_takes(key):
+    text = explain(key)
+    for word in re.findall(r"'(\w+)'", str(keys()[key].annotation)):
+        assert re.search(rf"\b{word}\b", text), word
+
+
+@pytest.mark.parametrize(
+    "key", ["region", "action", "search", "gate", "replicates", "kernel", "disagreement", "reproduce"]
+)
+def test_explain_lists_the_values_of_options_that_take_words_only(key):
+    assert "  values: " in explain(f"strategy.{key}")
 
 
 def test_explain_finds_a_key_by_its_last_word_and_through_names():

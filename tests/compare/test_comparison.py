@@ -106,7 +106,7 @@ def test_an_edited_oracle_file_is_another_comparison(path: Path, tmp_path: Path)
 
 
 def test_one_repeat_is_refused(path: Path) -> None:
-    with pytest.raises(CampaignError, match="nothing of chance"):
+    with pytest.raises(CampaignError, match="--repeats is 1; chance shows from 2 repeats"):
         comparison(path, repeats=1)
 
 

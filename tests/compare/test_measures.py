@@ -182,6 +182,23 @@ def test_the_first_stands_in_for_a_missing_random() -> None:
     assert (found.strategy, found.against) == ("b", "a")
 
 
+def test_what_never_draws_a_row_twice_gets_no_ruling_and_is_not_recommended_where_others_may() -> None:
+    three = [strategy("random", RANDOM), strategy("sobol", [5.0] * 10), strategy("x", [9.0] * 10)]
+    found = verdicts(three, main="tries", apart=["sobol"])
+    assert [v.ruling for v in found] == ["not comparable", "win"]
+    assert found[0].text == "sobol against random: not comparable: never draws a row twice."
+    assert advice(found) == "Take x: 70 % fewer tries to the target than random."
+    assert advice(found[:1]) == "Nothing here can be compared with random: leave --replacement out."
+
+
+def test_strategies_that_never_draw_a_row_twice_are_compared_among_themselves_and_are_no_reference() -> None:
+    pair = [strategy("sobol", RANDOM), strategy("latin_hypercube", [9.0] * 10)]
+    assert verdicts(pair, main="tries", apart=["sobol", "latin_hypercube"])[0].ruling == "win"
+    mixed = [*pair, strategy("x", RANDOM)]
+    found = verdicts(mixed, main="tries", apart=["sobol", "latin_hypercube"])
+    assert {v.against for v in found} == {"x"}
+
+
 def test_advice_names_the_best_and_those_that_may_be_as_good() -> None:
     three = [strategy("random", RANDOM), strategy("x", [9.0] * 10), strategy("y", [9.1] * 10)]
     assert advice(verdicts(three, main="tries")) == (

@@ -55,7 +55,7 @@ def test_the_screen_shows_a_table_a_verdict_and_where_the_rest_lies(path: Path, 
     ("text", "arguments", "words"),
     [
         pytest.param(CAMPAIGN, ["--strategies", "random,gp_ucd"], "'gp_ucd' is unknown", id="strategy"),
-        pytest.param(CAMPAIGN, ["--strategies", "random,sobol", "--repeats", "1"], "of chance", id="repeats"),
+        pytest.param(CAMPAIGN, ["--strategies", "random,sobol", "--repeats", "1"], "is 1; ch", id="repeats"),
         pytest.param(
             CAMPAIGN.replace("branin", "polysilicon").replace("value", "bending_modulus_mean"),
             ["--strategies", "random,sobol"], "not declared cheap.*--table.*--yes", id="oracle",

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from designloop.compare import Contender, planned
+from designloop.compare import Contender, contenders, planned
 from designloop.compare.pool import Pool
 from designloop.compare.source import Answer
+from designloop.compare.summary import Summary, summarize
 from designloop.compare.virtual import repeat_seed, run, source_of
 from designloop.errors import CampaignError
 from designloop.strategies import History, Trial
@@ -176,6 +177,84 @@ def test_a_table_that_cannot_serve_is_refused_with_a_sentence(
     path.write_text(content)
     with pytest.raises(CampaignError, match=words):
         planned(campaign, table=path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(
+            "x1,x2,value\nmuch,2,3\n",
+            "bad.csv: row 2, column 'x1' holds 'much', which is no number with the decimal mark '.'. "
+            "Mend the cell.",
+            id="a cell",
+        ),
+        pytest.param(
+            "a,b\n1,2\n",
+            "bad.csv: no header of bad.csv names a parameter or metric. A header is the name of a parameter "
+            "or metric, with its unit in brackets: 'height [nm]'.",
+            id="headers",
+        ),
+        pytest.param(
+            "x1,x2,value\n1,2,\n",
+            "bad.csv: row 2, column 'value' is empty. Fill it in, or take the row out.",
+            id="an empty metric",
+        ),
+        pytest.param(None, "bad.csv: there is no such file. Name a CSV or XLSX file.", id="no file"),
+    ],
+)
+def test_errors_of_the_table_name_the_option_that_was_written(
+    campaign: Path, content: str | None, words: str
+) -> None:
+    path = campaign.parent / "bad.csv"
+    if content:
+        path.write_text(content)
+    with pytest.raises(CampaignError) as caught:
+        planned(campaign, table=path)
+    assert str(caught.value) == f"--table {path.parent}/{words}"
+
+
+def test_other_errors_keep_their_place_beside_a_table(campaign: Path) -> None:
+    with pytest.raises(CampaignError, match="^--set strategy=gp_ucc: "):
+        planned(campaign, table=table(campaign.parent), overrides=["strategy=gp_ucc"])
+
+
+def told(campaign: Path, strategies: str, **options: object) -> Summary:
+    setup, read = planned(campaign, table=table(campaign.parent, 12), initial=2, **options)
+    chosen = contenders([strategies])
+    rows = {
+        (c.label, r): run(source_of(setup), setup, c, repeat=r, seed=repeat_seed(read.seed, r))
+        for c in chosen
+        for r in range(5)
+    }
+    labels = [c.label for c in chosen]
+    return summarize(
+        rows, labels, range(5), setup=setup, campaign=read, source=source_of(setup), problem="rows"
+    )
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_with_replacement_only_sobol_and_latin_hypercube_are_set_apart(campaign: Path, again: bool) -> None:
+    found = told(campaign, "random,sobol:batch=2,latin_hypercube", replacement=again, trials=8)
+    apart = [v.strategy for v in found.verdicts if v.ruling == "not comparable"]
+    assert apart == (["sobol:batch=2", "latin_hypercube"] if again else [])
+    assert ("leave --replacement out" in found.advice) is again
+
+
+def test_a_target_that_nobody_reached_is_told_with_the_best_found(campaign: Path) -> None:
+    found = told(campaign, "random,sobol", trials=10, target=3.0)
+    assert found.notes == (
+        "note: nobody reached the target 3; the best found is 1.1.",
+        "note: no row of the table reaches the target 3; its best row is 1.1.",
+    )
+    assert all(note in found.text() for note in found.notes)
+    assert told(campaign, "random,sobol", trials=10, target=1.1).notes == ()
+
+
+def test_a_target_that_a_row_reaches_and_nobody_found_is_told_too(campaign: Path) -> None:
+    found = told(campaign, "random,sobol", trials=1, replacement=True)
+    tried = any(m.tries.reached.any() for m in found.measured)
+    assert (found.notes == ()) is tried
+    assert not any("no row" in note for note in found.notes)
 
 
 def test_a_learner_must_leave_rows_to_be_judged_on(campaign: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,30 @@ def test_evaluations_out_of_scope_are_counted_without_failures(record: RunRecord
     outside = [t for t in record.trials if t.status == "completed" and t.value("buckling_margin") < 0]
     assert (found.out_of_scope, found.evaluated) == (len(outside) + 1, len(record.trials) - 1)
     assert f"{found.out_of_scope} of {found.evaluated} evaluations" in words(record)
+
+
+@pytest.mark.parametrize("missed", [0, 9])
+def test_of_many_aims_the_screen_tells_the_farthest_and_how_many_more(missed: int, record: RunRecord) -> None:
+    found = answer(record)
+    one, ends = found.learning.aims[0], found.learning.space.extremes[METRIC]
+    aims = [
+        replace(one, metric=f"H_{i}", error=one.aim * (1.5 + i / 100 if i < missed else i / 100))
+        for i in range(21)
+    ]
+    aims[20] = replace(aims[20], error=None)
+    space = replace(found.learning.space, extremes={aim.metric: ends for aim in aims})
+    many = replace(found.learning, aims=tuple(aims), space=space, reached=not missed)
+    content = replace(found, learning=many).to_json()
+    text = content["screen"]
+    head, errors = text.split("Learned")[0], text.split("Learned")[1].split("Reached")
+    told = [aim.metric for aim in (*aims[4:9], aims[20])] if missed else [f"H_{i}" for i in range(15, 21)]
+    for part in (*errors[:1], errors[-1]):
+        assert re.findall(r"^  (H_\d+) ", part, flags=re.M) == told
+    assert "and 15 more aims, not as far off" in errors[0]
+    assert "and 15 more metrics" in errors[-1]
+    left = (missed + 1 if missed else 21) - 6
+    assert f"; and {left} more" in " ".join(head.split())
+    assert len(content["learning"]["aims"]) == 21
 
 
 def test_the_gates_last_word_is_told(record: RunRecord, tmp_path: Path) -> None:

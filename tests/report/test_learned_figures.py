@@ -12,9 +12,10 @@ from run_factory import METRIC
 from designloop import progress
 from designloop.closure import closure, hull
 from designloop.record import RunRecord, read
-from designloop.report import draw
+from designloop.report import draw, learned_figures, learned_page
 from designloop.report.data import centre
 from designloop.report.learned_data import (
+    LearningCurve,
     closure_rows,
     learning_curve,
     outline,
@@ -69,6 +70,22 @@ def test_the_learning_curve_marks_the_gate_and_the_goal(record: RunRecord) -> No
 def test_the_aim_is_always_in_sight(record: RunRecord) -> None:
     low, high = limits(learning_curve(record))
     assert low < 1 < high
+
+
+def test_of_many_aims_the_figure_shows_the_farthest_and_says_how_many_it_leaves_out() -> None:
+    ends = {f"H_{i}": float(i) for i in range(21)}
+    lines = {m: (np.array([10.0, 20.0]), np.array([50.0, max(end, 0.1)])) for m, end in ends.items()}
+    data = LearningCurve(lines=lines, marks=())
+    title = "Learning"
+    axes = learned_figures.learning_curve(data, title=title).axes[0]
+    shown = [line.get_label() for line in axes.lines][1:]
+    assert shown == [f"H_{i}" for i in range(15, 21)]
+    assert len({line.get_color() for line in axes.lines}) == 7
+    assert axes.get_title() == "Learning: the 6 aims farthest off, 15 left out"
+    page = learned_page.learning_curve(data, title=title)
+    assert [trace.name for trace in page.data] == ["aim", *shown]
+    few = LearningCurve(lines=dict(list(lines.items())[:6]), marks=())
+    assert learned_figures.learning_curve(few, title=title).axes[0].get_title() == title
 
 
 def test_a_run_without_a_model_has_no_curve_but_its_reached_space(tmp_path: Path) -> None:
