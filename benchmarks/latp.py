@@ -35,7 +35,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from designloop.compare.pool import Drawn, PoolSpace
+from designloop.compare.rows import Drawn, PoolSpace
 from designloop.oracle import Context, Observation
 from designloop.space import ChoiceParameter, FloatParameter, Space
 from designloop.strategies import History, Problem, StrategyExhausted, Trial, create
