@@ -53,24 +53,23 @@ def assess(
     from designloop.learning.models import predict
 
     expected = _in_scope(run, predict(saved, _over(space)))
+    judged = _judged(run, goal, saved, truth)
     errors: dict[str, dict[str, Any]] = {}
     for aim in goal.aims:
         if is_constant(run, aim.metric):
             errors[aim.metric] = dict.fromkeys(CONSTANT, 0.0) | {"designs": len(labelled(run))}
             continue
-        if aim.metric not in expected:
+        residual, noise = judged.get(aim.metric, (np.empty(0), np.empty(0)))
+        if aim.metric not in expected or not len(residual):
             continue
         mean, sd = (np.asarray(v, dtype=float) for v in expected[aim.metric])
-        residual, noise, count = _judged(run, goal, saved, aim.metric, truth)
-        if not count:
-            continue
         rmse, own = _rms(residual), _rms(sd)
         measured = math.sqrt(max(rmse**2 - _rms(noise) ** 2, 0.0))
         direct = goal.by != "leave_one_out" and not noise.any()
         model = measured if direct else max(measured, own)
         scale, spread = float(np.abs(mean).mean()), float(mean.std())
         errors[aim.metric] = {
-            "rmse": rmse, "noise": _rms(noise), "predicted": own, "model": model, "designs": count,
+            "rmse": rmse, "noise": _rms(noise), "predicted": own, "model": model, "designs": len(residual),
             "mean": scale, "sd": spread,
             "relative": model / scale if scale else None, "spread": model / spread if spread else None,
         }  # fmt: skip
@@ -103,11 +102,15 @@ def progresses(run: RunRecord) -> list[Mapping[str, Any]]:
     return [p["progress"] for p in run.proposals if p.get("progress")]
 
 
+def labels_needed(dimension: int) -> int:
+    """Labels that a judgement of a goal over ``dimension`` parameters needs at least."""
+    return max(FEWEST, 2 * dimension + 2)
+
+
 def reached(run: RunRecord, goal: Goal, *, dimension: int) -> bool:
     """Whether the last assessments meet every aim."""
     recent = [p for p in progresses(run) if "errors" in p][-TWICE:]
-    needed = max(FEWEST, 2 * dimension + 2)
-    enough = len(recent) == TWICE and recent[-1]["labels"] >= needed
+    enough = len(recent) == TWICE and recent[-1]["labels"] >= labels_needed(dimension)
     ratios = [worst(goal, p) for p in recent]
     return enough and all(r is not None and r <= 1.0 for r in ratios)
 
@@ -155,33 +158,38 @@ def _over(space: Space) -> list[dict[str, Value]]:
 
 
 def _judged(
-    run: RunRecord, goal: Goal, saved: SavedModel, metric: str, truth: Truth | None
-) -> tuple[Array, Array, int]:
-    """Residuals and standard errors at the designs that judge, feasible ones only, and their number."""
+    run: RunRecord, goal: Goal, saved: SavedModel, truth: Truth | None
+) -> dict[str, tuple[Array, Array]]:
+    """Residuals and standard errors (n,) of every aim at the feasible designs that judge it."""
     from designloop.learning.models import leave_one_out, predict
 
+    metrics = [aim.metric for aim in goal.aims]
+    found: dict[str, tuple[Array, Array]] = {}
     if goal.by == "leave_one_out":
-        loo = leave_one_out(saved).get(metric)
-        if loo is None:
-            return np.empty(0), np.empty(0), 0
-        rows = [i for i, t in enumerate(loo.trials) if t >= 0 and run.is_feasible(run.trials[t])]
-        residual = np.asarray(loo.observed - loo.mean, dtype=float)[rows]
-        noise = np.array([run.trials[loo.trials[i]].metrics[metric].sem or 0.0 for i in rows])
-        return residual, noise, len(rows)
-    if goal.by == "held_out":
+        for metric, loo in leave_one_out(saved).items():
+            rows = [i for i, t in enumerate(loo.trials) if t >= 0 and run.is_feasible(run.trials[t])]
+            if metric in metrics:
+                trials = [run.trials[loo.trials[i]] for i in rows]
+                found[metric] = np.asarray(loo.observed - loo.mean, dtype=float)[rows], _sems(trials, metric)
+    elif goal.by == "held_out":
         tests = [t for t in run.trials if t.origin == "held_out" and run.is_feasible(t)]
-        tests = [t for t in tests if t.value(metric) is not None]
-        if not tests:
-            return np.empty(0), np.empty(0), 0
-        observed = np.array([t.metrics[metric].value for t in tests])
-        mean, _ = predict(saved, [dict(t.parameters) for t in tests])[metric]
-        return observed - mean, np.array([t.metrics[metric].sem or 0.0 for t in tests]), len(tests)
-    if truth is None or metric not in truth.values:
-        return np.empty(0), np.empty(0), 0
-    mean, _ = predict(saved, truth.designs)[metric]
-    residual = np.asarray(truth.values[metric] - mean, dtype=float)
-    good = np.isfinite(residual)
-    return residual[good], np.zeros(int(good.sum())), int(good.sum())
+        means = predict(saved, [dict(t.parameters) for t in tests]) if tests else {}
+        for metric in (m for m in metrics if m in means):
+            rows = [i for i, t in enumerate(tests) if t.value(metric) is not None]
+            trials = [tests[i] for i in rows]
+            observed = np.array([t.metrics[metric].value for t in trials])
+            found[metric] = observed - means[metric][0][rows], _sems(trials, metric)
+    elif truth is not None:
+        means = predict(saved, truth.designs)
+        for metric in (m for m in metrics if m in means and m in truth.values):
+            residual = np.asarray(truth.values[metric] - means[metric][0], dtype=float)
+            residual = residual[np.isfinite(residual)]
+            found[metric] = residual, np.zeros(len(residual))
+    return found
+
+
+def _sems(trials: Sequence[TrialRecord], metric: str) -> Array:
+    return np.array([t.metrics[metric].sem or 0.0 for t in trials], dtype=float)
 
 
 def _rms(values: Array) -> float:

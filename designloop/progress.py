@@ -131,7 +131,7 @@ def _learners(run: RunRecord) -> list[int]:
 
 def reached_at(run: RunRecord, found: Sequence[Assessment]) -> list[Assessment]:
     """Those of ``found`` at which the goal counts as reached: enough labels, and aims met twice in a row."""
-    needed = max(goals.FEWEST, 2 * len(run.campaign["parameters"]) + 2)
+    needed = goals.labels_needed(len(run.campaign["parameters"]))
     return [
         found[i]
         for i in range(goals.TWICE - 1, len(found))

@@ -10,9 +10,8 @@ import numpy as np
 
 from designloop import journal, record, revision
 from designloop.record import RunRecord
-from designloop.session import recorded_campaign
+from designloop.session import recorded_campaign, strategies_of
 from designloop.space import Space
-from designloop.strategies import create
 from designloop.strategies.base import Strategy
 
 TOLERANCE = 1e-6
@@ -54,7 +53,7 @@ def replay(directory: Path, *, watch: Callable[[Replayed], None] = lambda _: Non
 
 def _replayed(directory: Path) -> Iterator[Replayed]:
     run = RunRecord(directory=directory)
-    strategies: list[Strategy] = []
+    strategies: tuple[Strategy, ...] = ()
     space: Space | None = None
     for entry in journal.read(directory):
         if entry["kind"] == "proposal" and entry["origin"] == "strategy" and entry["candidates"] and space:
@@ -63,13 +62,7 @@ def _replayed(directory: Path) -> Iterator[Replayed]:
         if entry["kind"] == "campaign":
             campaign = recorded_campaign(run)
             space = campaign.space
-            strategies = [
-                create(
-                    choice.name, problem=revision.problem_of(campaign, phase), options=choice.options,
-                    initial=choice.initial,
-                )
-                for phase, choice in enumerate(campaign.phases)
-            ]  # fmt: skip
+            strategies = strategies_of(campaign)
 
 
 def _compare(entry: journal.Record, run: RunRecord, strategy: Strategy, space: Space) -> Replayed:

@@ -101,16 +101,20 @@ class Parts:
         """Find the oracle and make the strategy. Raises OracleError, CampaignError."""
         oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
         asked = CampaignOracle(campaign=campaign, oracle=oracle)
-        strategies = tuple(
-            create(
-                choice.name,
-                problem=revision.problem_of(campaign, phase),
-                options=choice.options,
-                initial=choice.initial,
-            )
-            for phase, choice in enumerate(campaign.phases)
+        return cls(oracle=asked, strategies=strategies_of(campaign), truth=_truth(campaign))
+
+
+def strategies_of(campaign: Campaign) -> tuple[Strategy, ...]:
+    """The strategy of every phase. Raises CampaignError."""
+    return tuple(
+        create(
+            choice.name,
+            problem=revision.problem_of(campaign, phase),
+            options=choice.options,
+            initial=choice.initial,
         )
-        return cls(oracle=asked, strategies=strategies, truth=_truth(campaign))
+        for phase, choice in enumerate(campaign.phases)
+    )
 
 
 def _truth(campaign: Campaign) -> goals.Truth | None:

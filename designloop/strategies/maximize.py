@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from designloop.strategies.base import StrategyExhausted
-from designloop.strategies.search import Search
+from designloop.strategies.search import Search, climb
 
 Array = NDArray[np.float64]
 Acquisition = Callable[[Tensor], Tensor]
@@ -42,7 +43,7 @@ def maximize(
         snapped = np.vstack([snapped, search.onto_feasible(refined[~search.meets(snapped)])])
     ends = np.vstack([snapped[search.allowed(snapped)], starts[:1]])
     point, value = _best(acquisition, ends)
-    return (point, value) if search.continuous else _climb(acquisition, search, point, value)
+    return (point, value) if search.continuous else climb(partial(_best, acquisition), search, point, value)
 
 
 def evaluate(acquisition: Acquisition, unit: Array) -> Array:
@@ -185,17 +186,3 @@ def onto(search: Search, start: Array, end: Array) -> Array:
     way = start + np.unique(share)[::-1, None] * (end - start)
     good = search.meets(way)
     return np.asarray(way[int(good.argmax())]) if good.any() else start
-
-
-def _climb(acquisition: Acquisition, search: Search, point: Array, value: float) -> tuple[Array, float]:
-    """Single grid steps and choice changes while they improve the value."""
-    for _ in range(30):
-        near = search.neighbours(point)
-        near = near[search.allowed(near)]
-        if not len(near):
-            break
-        best, gain = _best(acquisition, near)
-        if gain <= value:
-            break
-        point, value = best, gain
-    return point, value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from designloop.strategies.base import StrategyExhausted
 from designloop.strategies.maximize import feasible_pool
-from designloop.strategies.search import Array, Search
+from designloop.strategies.search import Array, Search, climb
 
 Values = Callable[[Array], Array]
 
@@ -43,7 +44,7 @@ def maximize(values: Values, search: Search, *, anchors: Array, seed: int) -> tu
         near = near[search.allowed(near)]
         pool, found = np.vstack([pool, near]), np.append(found, _scored(values, near))
     i = int(found.argmax())
-    return _climb(values, search, pool[i], float(found[i]))
+    return climb(partial(_best, values), search, pool[i], float(found[i]))
 
 
 def differential_evolution(
@@ -112,17 +113,3 @@ def _stepped(points: Array, rng: np.random.Generator, width: float) -> Array:
     rows = np.repeat(points, -(-ROUND // len(points)), axis=0)
     moved = rng.random(rows.shape) < max(0.5, 2.0 / rows.shape[1])
     return np.asarray(np.clip(rows + width * rng.standard_normal(rows.shape) * moved, 0.0, 1.0))
-
-
-def _climb(values: Values, search: Search, point: Array, value: float) -> tuple[Array, float]:
-    """Single grid steps and choice changes while they improve the value."""
-    for _ in range(0 if search.continuous else 30):
-        near = search.neighbours(point)
-        near = near[search.allowed(near)]
-        if not len(near):
-            break
-        best, gain = _best(values, near)
-        if gain <= value:
-            break
-        point, value = best, gain
-    return point, value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ Mask = NDArray[np.bool_]
 
 EXHAUSTIVE = 20_000
 """Spaces with at most this many designs are searched exhaustively."""
+CLIMBS = 30
+"""Steps that a climb takes at most."""
 SNAP = 1e-6
 """Designs closer than this in every coordinate of the unit cube are the same design."""
 FAILED = 1e-3
@@ -115,6 +117,22 @@ class Search:
         for p in self.space.parameters:
             found += [{**design, p.name: v} for v in _adjacent(p, design[p.name])]
         return _unit(self.space, found)
+
+
+def climb(
+    best: Callable[[Array], tuple[Array, float]], search: Search, point: Array, value: float
+) -> tuple[Array, float]:
+    """Single grid steps and choice changes while they improve the value; ``best`` picks one of (k, d)."""
+    for _ in range(CLIMBS):
+        near = search.neighbours(point)
+        near = near[search.allowed(near)]
+        if not len(near):
+            break
+        step, gain = best(near)
+        if gain <= value:
+            break
+        point, value = step, gain
+    return point, value
 
 
 def placeable(space: Space, trials: Sequence[Trial]) -> tuple[Trial, ...]:
