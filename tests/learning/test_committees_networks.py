@@ -125,3 +125,11 @@ def test_early_stopping_keeps_the_weights_that_meet_unseen_labels_best():
         return ((members - fresh[:, :1]) ** 2).mean()
 
     assert error(True) < 0.7 * error(False)
+
+
+def test_weights_too_large_for_the_arithmetic_give_a_value_all_the_same():
+    unit = np.linspace(0, 1, 64)[None, :, None]
+    training = _Training(unit, unit**2, CommitteeSpec(kind="networks", hidden=(5, 5)))
+    value, gradient = training(np.full((1, 40), 2.0**40))
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()

@@ -23,6 +23,8 @@ BLOCK = 800
 """Labels handled together: more than these fall out of the processor's cache."""
 RIDGE = 1e-10
 """Least penalty of the output layer per label; it decides where neurons are silent or alike."""
+ROUNDING = 1e-13
+"""Least penalty of the output layer relative to the trace of its matrix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +132,10 @@ class _Training:
 
     def _ridge(self, centred: Array, y: Array) -> Array:
         """Output weights (members, neurons, r) of centred activations (members, neurons, n)."""
-        gram = centred @ centred.transpose(0, 2, 1) + self.ridge * np.eye(centred.shape[1])
+        gram = centred @ centred.transpose(0, 2, 1)
+        # A line search may try weights so large that rounding alone would make the matrix singular.
+        ridge = np.maximum(self.ridge, ROUNDING * np.einsum("ijj->i", gram))
+        gram += ridge[:, None, None] * np.eye(centred.shape[1])
         return np.asarray(np.linalg.solve(gram, centred @ y.transpose(0, 2, 1)))
 
     def _split(self, x: Array) -> tuple[Array, ...]:
