@@ -75,7 +75,9 @@ def test_the_folder_of_the_tracking_server_is_no_package() -> None:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, out = tmp_path_factory.mktemp("source") / "tree", tmp_path_factory.mktemp("wheel")
-    kept = shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "mlflow.db*", "artifacts", "results")
+    kept = shutil.ignore_patterns(
+        ".*", "runs", "build", "*.egg-info", "mlflow.db*", "artifacts", "results", "datasets"
+    )
     shutil.copytree(ROOT, source, ignore=kept)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(out), str(source)]
     end = subprocess.run(command, capture_output=True, text=True)
