@@ -1,7 +1,8 @@
 """Published figures of how good predictions are; arrays (n,) of one metric unless stated otherwise.
 
 Sources: Gneiting, Raftery 2007, "Strictly proper scoring rules, prediction, and estimation" (coverage, CRPS,
-logarithmic score); Rasmussen, Williams 2006, section 2.5 (negative log density).
+logarithmic score); Rasmussen, Williams 2006, section 2.5 (negative log density); Heringhaus et al. 2022,
+section 3.2 (NMCIW, CICP).
 """
 
 from __future__ import annotations
@@ -44,6 +45,24 @@ def coverage(observed: ArrayLike, predicted: ArrayLike, sd: ArrayLike, *, level:
 def interval_width(sd: ArrayLike, *, level: float = 0.95) -> float:
     """Mean width of the central interval of probability ``level`` of a normal prediction."""
     return float(np.mean(2.0 * _quantile(level) * _array(sd)))
+
+
+def cicp(observed: ArrayLike, predicted: ArrayLike, sd: ArrayLike) -> float:
+    """Confidence interval coverage probability: share of observations within 1.96 sd.
+
+    1.96 as published; 1.0 is over-coverage and no success. Source: Heringhaus et al. 2022, section 3.2.
+    """
+    return float(np.mean(np.abs(_error(observed, predicted)) <= 1.96 * _array(sd)))
+
+
+def nmciw(observed: ArrayLike, sd: ArrayLike) -> float:
+    """Normalized mean confidence interval width: mean of 2 * 1.96 sd over the range of what was observed.
+
+    Inf where that range is 0. Source: Heringhaus et al. 2022, section 3.2.
+    """
+    observed = _array(observed)
+    reach = float(np.ptp(observed))
+    return float(np.mean(2.0 * 1.96 * _array(sd))) / reach if reach > 0 else float("inf")
 
 
 def nll(observed: ArrayLike, predicted: ArrayLike, sd: ArrayLike) -> float:

@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from designloop.learning.metrics import coverage, crps, interval_width, mape, nll, nrmse, r2, rmse
+from designloop.learning.metrics import (
+    cicp,
+    coverage,
+    crps,
+    interval_width,
+    mape,
+    nll,
+    nmciw,
+    nrmse,
+    r2,
+    rmse,
+)
 
 OBSERVED, PREDICTED = [1.0, 2.0, 3.0, 6.0], [2.0, 2.0, 1.0, 8.0]
 """Errors 1, 0, -2, 2; the observed have mean 3 and squared deviations 4, 1, 0, 9."""
@@ -43,6 +54,19 @@ def test_r2_without_spread_is_zero():
 def test_coverage_counts_errors_within_the_central_interval(level, share):
     sd = [1.01, 1.0, 1.0, 1.1]  # errors over sd: 0.99, 0, 2, 1.82
     assert coverage(OBSERVED, PREDICTED, sd, level=level) == share
+
+
+@pytest.mark.parametrize(("sd", "share"), [(2 / 1.9599, 1.0), (2 / 1.9601, 0.5)])
+def test_cicp_counts_errors_within_the_published_quantile(sd, share):
+    assert cicp(OBSERVED, PREDICTED, [sd] * 4) == share
+
+
+def test_nmciw_is_over_the_range_observed():
+    assert nmciw(OBSERVED, [1.0, 2.0, 3.0, 4.0]) == pytest.approx(2 * 1.96 * 2.5 / 5)
+
+
+def test_nmciw_of_a_constant_is_infinite():
+    assert nmciw([1.0, 1.0], [1.0, 2.0]) == math.inf
 
 
 def test_interval_width_is_twice_the_quantile():

@@ -1,0 +1,1 @@
+"""Neural networks trained as whole ensembles, their heads and their uncertainty; without physics."""
