@@ -1,6 +1,9 @@
-"""Finding oracles: by installed name, by ``package.module:name``, or by ``./file.py:name``.
+"""Finding oracles: installed names, ``package.module:name``, ``./file.py:name``, models, other schemes.
 
-Installed names come from the entry-point group ``designloop.oracles``. Nothing here touches ``sys.path``:
+Installed names come from the entry-point group ``designloop.oracles``, and what stands before a colon from
+``designloop.schemes``: scheme -> ``find(name, *, folder, options, version)``, which answers with an oracle or
+with the path of a ``.dlmodel`` file. The scheme ``dlmodel`` itself makes the oracle of such a path:
+``of_path(path, *, name, options, version)``. Nothing here touches ``sys.path``:
 a file is loaded by its path under a module name of its own, so that neither the working directory nor
 a folder that happens to be called ``oracles`` can stand in for an installed package.
 """
@@ -37,11 +40,13 @@ from designloop.oracle import (
 GROUP = "designloop.oracles"
 """The entry-point group under which installed packages offer oracles."""
 
+SCHEMES = "designloop.schemes"
+"""The entry-point group of handlers of names such as ``models:/film@champion``."""
+
+MODEL_FILE = ".dlmodel"
+
 _LATER = {
-    r"^models:/": "oracles from the model registry (models:/...)",
-    r"^train:": "surrogates trained on the fly (train:)",
     r"\.ya?ml$": "external programs described by an oracle.yml",
-    r"\.dlmodel$": "model files (.dlmodel)",
     r"^[A-Za-z][A-Za-z0-9+.-]+:/": "oracles behind an address",
 }
 
@@ -53,20 +58,32 @@ class Listed(NamedTuple):
     summary: str
 
 
-def find(name: str, *, folder: Path, options: Mapping[str, Value] | None = None) -> Oracle:
+def find(
+    name: str,
+    *,
+    folder: Path,
+    options: Mapping[str, Value] | None = None,
+    version: str | None = None,
+) -> Oracle:
     """The oracle called ``name``, made with ``options``.
 
-    ``name`` is an installed name, ``package.module:name`` or ``./file.py:name``; files, also those
-    named in options, resolve against ``folder``. Raises OracleError with what to write instead.
+    ``name`` is an installed name, ``package.module:name``, ``./file.py:name``, ``./file.dlmodel`` or one of a
+    scheme, such as ``models:/film@champion``; files, also those named in options, resolve against ``folder``.
+    ``version``: the one that a run began with; a model that has another by now is found as it was, or
+    refused. Raises OracleError with what to write instead.
     """
+    folder = Path(folder).absolute()
+    found = {key: _resolve(value, folder) for key, value in (options or {}).items()}
+    schemes = {entry.name: entry for entry in entry_points(group=SCHEMES)}
+    scheme = "dlmodel" if name.endswith(MODEL_FILE) else name.partition(":")[0]
+    if scheme in schemes and (scheme == "dlmodel" or ":" in name):
+        return _from_scheme(scheme, schemes, name, folder=folder, options=found, version=version)
     for pattern, what in _LATER.items():
         if re.search(pattern, name):
             raise OracleError(
                 f"oracle {name!r}: {what} are not in this version. Write an installed name "
                 f"({', '.join(_names())}), package.module:name or ./file.py:name."
             )
-    folder = Path(folder).absolute()
-    found = {key: _resolve(value, folder) for key, value in (options or {}).items()}
     file, colon, attribute = name.rpartition(":")
     if not colon and name.endswith(".py"):
         file, attribute = name, ""
@@ -74,6 +91,28 @@ def find(name: str, *, folder: Path, options: Mapping[str, Value] | None = None)
         return _from_file(file, attribute, folder, found)
     target = _from_module(file, attribute) if colon else _from_entry_point(name)
     return as_oracle(target, found)
+
+
+def _from_scheme(
+    scheme: str,
+    schemes: Mapping[str, EntryPoint],
+    name: str,
+    *,
+    folder: Path,
+    options: Mapping[str, Value],
+    version: str | None,
+) -> Oracle:
+    if scheme != "dlmodel":
+        handler = _loaded(schemes[scheme], name)
+        found = handler(name, folder=folder, options=options, version=version)
+        if not isinstance(found, Path):
+            return as_oracle(found)
+    else:
+        found = (folder / Path(name).expanduser()).resolve()
+        if options:
+            raise OracleError(f"oracle {name!r} has no options; remove {', '.join(map(repr, options))}.")
+    made = _loaded(schemes["dlmodel"], name)(found, name=name, options=options, version=version)
+    return as_oracle(made)
 
 
 def available() -> list[Listed]:
@@ -109,14 +148,18 @@ def _resolve(value: Value, folder: Path) -> Value:
 def _from_entry_point(name: str) -> Any:
     entries = _entries()
     if name in entries:
-        try:
-            return entries[name].load()
-        except Exception as error:
-            raise OracleError(
-                f"oracle {name!r} is installed as {entries[name].value} but cannot be loaded: "
-                f"{type(error).__name__}: {error}."
-            ) from error
+        return _loaded(entries[name], name)
     raise OracleError(f"there is no oracle {name!r}.{_advice(name, list(entries))}")
+
+
+def _loaded(entry: EntryPoint, name: str) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise OracleError(
+            f"oracle {name!r} is installed as {entry.value} but cannot be loaded: "
+            f"{type(error).__name__}: {error}."
+        ) from error
 
 
 def _advice(name: str, names: Sequence[str]) -> str:

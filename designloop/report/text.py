@@ -30,6 +30,8 @@ def quantity(value: Value | None, unit: str) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equal length as lines with columns."""
+    if not rows:
+        return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows

@@ -90,6 +90,16 @@ def predicted(trial: TrialRecord) -> dict[str, float]:
     return finite(named)
 
 
+def escalation(attempt: Attempt) -> dict[str, float]:
+    """Who answered, by stage: answers, those of the solver, its share and its seconds."""
+    named: dict[str, float | None] = {}
+    for stage, figures in attempt.notes.get("escalation", {}).items():
+        solved, name = sum(figures["solver"].values()), f"escalation/{stage or 'oracle'}"
+        named |= {f"{name}.answers": figures["answers"], f"{name}.solved": solved}
+        named |= {f"{name}.rate": solved / figures["answers"], f"{name}.seconds": figures["seconds"]}
+    return finite(named)
+
+
 def surprises(trial: TrialRecord, metrics: Mapping[str, Any]) -> dict[str, float]:
     """Calibration: (observed - predicted) / sd of an observation, per predicted metric."""
     predicted = [m for m in trial.reason.get("prediction") or {} if m in metrics]
@@ -115,6 +125,7 @@ def trial_content(record: RunRecord, trial: TrialRecord, attempt: Attempt, *, li
     open_status = "RUNNING" if live and attempt is trial.last else "KILLED"
     status = _STATUS[attempt.status] if attempt.status else open_status
     values = {**predicted(trial), **surprises(trial, attempt.metrics), **observed(attempt)}
+    values |= escalation(attempt)
     time = milliseconds(attempt.ended or attempt.started)
     files, left_out = _files(record, attempt)
     tags = _trial_tags(record, trial, attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from designloop.progress import learned_metrics
@@ -65,27 +65,35 @@ def promote(client: MlflowClient, record: RunRecord, model: LoggedModel) -> None
     if not registration.is_wanted(record):
         return
     name, alias = registration.name_and_alias(record)
-    version = _version(client, record, model, name)
+    version = version_of(
+        client, model, name=name, description=record.campaign.get("description") or None,
+        tags={content.RUN: record.name, content.MODEL: model.tags[content.MODEL]},
+    )  # fmt: skip
     if version.tags.get(PROMOTED) != "yes":
-        versions = json.dumps([{"name": name, "version": int(version.version)}])
-        client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
-        client.set_registered_model_alias(name, alias, version.version)
+        point(client, model, version, alias=alias)
         client.set_model_version_tag(name, version.version, PROMOTED, "yes")
 
 
-def _version(client: MlflowClient, record: RunRecord, model: LoggedModel, name: str) -> Any:
+def point(client: MlflowClient, model: LoggedModel, version: Any, *, alias: str) -> None:
+    """Give a registered version the alias, and say on the model's page which version it is."""
+    versions = json.dumps([{"name": version.name, "version": int(version.version)}])
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})
+    client.set_registered_model_alias(version.name, alias, version.version)
+
+
+def version_of(
+    client: MlflowClient, model: LoggedModel, *, name: str, tags: Mapping[str, str], description: str | None
+) -> Any:
+    """The registered version of ``name`` that carries ``tags``, made from ``model`` where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name, description=record.campaign.get("description") or None)
+        client.create_registered_model(name, description=description)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     for version in client.search_model_versions(f"name='{name}'"):
-        if (
-            version.tags.get(content.RUN) == record.name
-            and version.tags.get(content.MODEL) == (model.tags[content.MODEL])
-        ):
+        if tags.items() <= version.tags.items():
             return version
     # A database store would look a models:/ address up in another process-wide store.
     remote = client.tracking_uri.startswith("http")
@@ -94,5 +102,5 @@ def _version(client: MlflowClient, record: RunRecord, model: LoggedModel, name: 
         source=f"models:/{model.model_id}" if remote else model.artifact_location,
         run_id=model.source_run_id,
         model_id=model.model_id,
-        tags={content.RUN: record.name, content.MODEL: model.tags[content.MODEL]},
+        tags=dict(tags),
     )

@@ -222,7 +222,8 @@ class Mirror:
 
     def _finished_files(self, record: RunRecord) -> dict[str, Path]:
         figures = sorted(p for p in (record.directory / "figures").rglob("*") if p.is_file())
-        found = [p for p in (record.directory / "trials.csv", *figures) if p.is_file()]
+        taught = [record.directory / lesson["path"] for lesson in record.lessons]
+        found = [p for p in (record.directory / "trials.csv", *figures, *taught) if p.is_file()]
         files = {p.relative_to(record.directory).as_posix(): p for p in found}
         stamps = {n: (p.stat().st_mtime_ns, p.stat().st_size) for n, p in files.items()}
         new = {n: p for n, p in files.items() if self._files.get(n) != stamps[n]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import shutil
 import tempfile
@@ -11,30 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designloop.learning.packed import Packed
+from designloop.learning.saved import SavedModel
 from designloop.progress import step_of
 from designloop.record import RunRecord, TrialRecord
-from designloop.tracking import content
+from designloop.tracking import content, served
+from designloop.tracking.cards import card_of
 from designloop.tracking.content import text
 from designloop.tracking.names import safe, safe_model
-from designloop.tracking.overview import parameter_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric
-    from mlflow.models import ModelSignature
 
-_TYPES = {"float": "double", "int": "long"}
-_REQUIREMENTS = (
-    "designloop",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "scipy",
-    "torch",
-    "gpytorch",
-    "botorch",
-    "scikit-learn",
-)
+    from designloop.learning.gp import LeaveOneOut
+
+VERSION = "designloop.version"
+"""Tag with the version on a model's card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,30 +77,18 @@ class Template:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._metrics: tuple[str, ...] = ()
 
-    def fill(self, record: RunRecord, fit: Fit, model: LoggedModel, folder: Path) -> Path:
-        """A complete model folder for ``fit`` inside ``folder``."""
-        from mlflow.models import Model
-
-        source = record.directory / fit.path
+    def filled(self, record: RunRecord, packed: Packed, model: LoggedModel, folder: Path) -> Path:
+        """A complete model folder for ``packed`` inside ``folder``."""
         target = folder / "filled"
-        shutil.copytree(self._saved(record, source), target)
-        shutil.copytree(source, target / "artifacts" / "model", dirs_exist_ok=True)
-        described = Model.load(target)
-        described.model_id, described.run_id = model.model_id, model.source_run_id
-        described.artifact_path = model.artifact_location
-        # MLflow writes here where the numbers lay on this machine, which is nobody's business.
-        flavor = described.flavors["python_function"]
-        flavor["model_code_path"] = "predictor.py"
-        for artifact in flavor.get("artifacts", {}).values():
-            artifact["uri"] = artifact["path"]
-        described.save(target / "MLmodel")
+        shutil.copytree(self._saved(record, packed), target)
+        served.fill(target, packed, model)
         return target
 
-    def _saved(self, record: RunRecord, source: Path) -> Path:
-        metrics = modelled_metrics(source)
+    def _saved(self, record: RunRecord, packed: Packed) -> Path:
+        metrics = tuple(packed.saved.config["metrics"])
         if self._folder is None or metrics != self._metrics:
             self._folder, self._metrics = tempfile.TemporaryDirectory(prefix="designloop-"), metrics
-            _save(record, source, metrics, Path(self._folder.name, "model"))
+            served.save(packed, Path(self._folder.name, "model"), example=example(record))
         return Path(self._folder.name, "model")
 
 
@@ -123,66 +103,6 @@ def example(record: RunRecord) -> dict[str, Any]:
     designs = [record.campaign.get("baseline") or {}, *(t.parameters for t in record.trials)]
     whole = next(d for d in designs if all(name in d for name in names))
     return {name: whole[name] for name in names}
-
-
-def signature(record: RunRecord, metrics: tuple[str, ...]) -> ModelSignature:
-    """Named columns: the parameters in, ``<metric>_mean`` and ``<metric>_sd`` out."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    inputs = [ColSpec(_column_type(p), p["name"]) for p in record.campaign["parameters"]]
-    outputs = [ColSpec("double", f"{metric}_{part}") for metric in metrics for part in ("mean", "sd")]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
-
-
-def _column_type(parameter: Mapping[str, Any]) -> str:
-    if parameter["kind"] != "choice":
-        return _TYPES[parameter["kind"]]
-    kinds = {bool: "boolean", int: "long", float: "double"}
-    found = {kinds.get(type(choice), "string") for choice in parameter["choices"]}
-    return found.pop() if len(found) == 1 else "double" if found == {"long", "double"} else "string"
-
-
-def metadata(record: RunRecord, metrics: tuple[str, ...]) -> dict[str, Any]:
-    """Units, ranges and labels that travel with the model."""
-    unit = content.units(record)
-    campaign = record.campaign
-    return {
-        "campaign": campaign["name"],
-        "run": record.name,
-        "inputs": {p["name"]: parameter_text(p) for p in campaign["parameters"]},
-        "units": {n: unit.get(n, "") for n in (*(p["name"] for p in campaign["parameters"]), *metrics)},
-        "labels": list(campaign["oracle"].get("labels") or ()),
-        "oracle": f"{campaign['oracle']['name']} {campaign['oracle'].get('version') or ''}".strip(),
-    }
-
-
-def requirements() -> list[str]:
-    """The packages that predicting needs, pinned to what runs here."""
-    pins = {}
-    for name in _REQUIREMENTS:
-        try:
-            pins[name] = importlib.metadata.version(name).split("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return [f"{name}=={version}" for name, version in pins.items()]
-
-
-def _save(record: RunRecord, source: Path, metrics: tuple[str, ...], target: Path) -> None:
-    import mlflow.pyfunc
-    import pandas as pd
-
-    with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
-        numbers = shutil.copytree(source, Path(folder, "model"))
-        mlflow.pyfunc.save_model(
-            path=str(target),
-            python_model=str(Path(__file__).with_name("predictor.py")),
-            artifacts={"model": str(numbers)},
-            signature=signature(record, metrics),
-            input_example=pd.DataFrame([example(record)]),
-            pip_requirements=requirements(),
-            metadata=metadata(record, metrics),
-        )
 
 
 def find(client: MlflowClient, experiment: str, record: RunRecord) -> dict[str, LoggedModel]:
@@ -233,25 +153,28 @@ def complete(
     """Upload the model's folder, say that it is ready, and link it to the parent run at its step."""
     from mlflow.entities import LoggedModelOutput
 
+    from designloop.learning.models import leave_one_out
+
     if str(model.status) != "READY":
+        saved = SavedModel.load(record.directory / fit.path)
+        loo = leave_one_out(saved)
+        packed = Packed(saved=saved, card=card_of(record, fit.path, saved, loo))
+        client.set_logged_model_tags(model.model_id, {VERSION: packed.card.version})
         if not model.metrics:
-            client.log_batch(run, metrics=_quality(record.directory / fit.path, fit, model))
+            client.log_batch(run, metrics=_quality(loo, fit, model))
         with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
-            filled = template.fill(record, fit, model, Path(folder))
+            filled = template.filled(record, packed, model, Path(folder))
             client.log_model_artifacts(model.model_id, str(filled))
         client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run, [LoggedModelOutput(model.model_id, fit.step)])
 
 
-def _quality(folder: Path, fit: Fit, model: LoggedModel) -> list[Metric]:
+def _quality(found: Mapping[str, LeaveOneOut], fit: Fit, model: LoggedModel) -> list[Metric]:
     """How well each trial is predicted from the others, of the run at the fit's step and of the model."""
     from mlflow.entities import Metric
 
-    from designloop.learning.models import leave_one_out
-    from designloop.learning.saved import SavedModel
-
     named: dict[str, float | None] = {}
-    for metric, loo in leave_one_out(SavedModel.load(folder)).items():
+    for metric, loo in found.items():
         figures = {"r2": loo.r2, "nrmse": loo.nrmse, "coverage": loo.coverage, "trials": len(loo.trials)}
         named |= {f"leave_one_out/{metric}.{key}": float(value) for key, value in figures.items()}
     given = {"timestamp": content.milliseconds(fit.time), "step": fit.step, "model_id": model.model_id}

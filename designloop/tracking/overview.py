@@ -155,6 +155,8 @@ def steps(record: RunRecord) -> list[Point]:
         points += _proposal_points(record, proposal)
     for assessment in progress.assessments(record):
         points += _points(_learning(assessment), time=assessment.time, step=assessment.step)
+    for lesson in record.lessons:
+        points += _points(_lesson(lesson), time=lesson["time"], step=lesson["outcomes_before"])
     seen: list[TrialRecord] = []
     best, revision, outside = None, 0, 0
     for trial, attempt in _ended(record):
@@ -164,6 +166,7 @@ def steps(record: RunRecord) -> list[Point]:
         values = {
             **content.surprises(trial, attempt.metrics),
             **{f"value/{m}": o.value for m, o in attempt.metrics.items() if m in shown},
+            **content.escalation(attempt),
             **({"seconds/oracle": attempt.seconds} if attempt.seconds is not None else {}),
         }
         if attempt.status != "failed":
@@ -206,6 +209,15 @@ def _learning(found: progress.Assessment) -> dict[str, Any]:
     values["closure/size"] = (said.get("closure") or {}).get("size")
     if found.gate:
         values["gate/state"] = float(found.gate["state"] == "committee")
+    return values
+
+
+def _lesson(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What one retraining brought: errors on the audited answers before and after, and whether it counts."""
+    name = f"retraining/{entry['stage'] or 'oracle'}"
+    values: dict[str, Any] = {f"{name}.labels": entry["labels"], f"{name}.promoted": float(entry["promoted"])}
+    for when, errors in entry["errors"].items():
+        values |= {f"{name}.{metric}.rmse_{when}": error for metric, error in errors.items()}
     return values
 
 

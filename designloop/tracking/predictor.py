@@ -10,26 +10,36 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from designloop.learning import models
-from designloop.learning.saved import SavedModel
+from designloop.learning.packed import Packed
+
+REALIZATION = "realization"
 
 
 class Predictor(PythonModel):  # type: ignore[misc]
-    """Mean and standard deviation of every modelled metric, in the campaign's units."""
+    """Mean and standard deviations of every metric, in the units of the model's card."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the model's JSON and arrays."""
-        self.model = SavedModel.load(Path(context.artifacts["model"]))
+        """Read the model's JSON, arrays and card."""
+        self.packed = Packed.load(Path(context.artifacts["model"]))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """One row per design: ``<metric>_mean`` and ``<metric>_sd`` per metric."""
+        """One row per design: per metric ``_mean``, ``_sd`` (not known of the mean) and ``_aleatoric``.
+
+        A stochastic model takes the column ``realization``, by default 0.
+        """
         del context, params
-        designs: list[dict[str, Any]] = model_input.to_dict(orient="records")  # type: ignore[assignment]
-        answers = models.predict(self.model, designs)
+        card, frame = self.packed.card, model_input
+        seeds = [0] * len(frame)
+        if REALIZATION in frame.columns:
+            seeds = [int(value) for value in frame[REALIZATION].fillna(0)]
+            frame = frame.drop(columns=REALIZATION)
+        designs = [{**card.pinned, **row} for row in frame.to_dict(orient="records")]
         columns = {}
-        for metric, (mean, sd) in answers.items():
-            columns[f"{metric}_mean"], columns[f"{metric}_sd"] = mean, sd
+        for metric, found in models.parts(self.packed.saved, designs, seeds=seeds).items():
+            columns[f"{metric}_mean"], columns[f"{metric}_sd"] = found.mean, found.epistemic
+            columns[f"{metric}_aleatoric"] = found.aleatoric
         return pd.DataFrame(columns, index=model_input.index)
 
 

@@ -1,0 +1,23 @@
+"""What a model predicts of one metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+HALF_WIDTH = 1.959963984540054
+"""Half the width of the central 95 % of a normal distribution, in standard deviations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """One metric's prediction, (n,) each in its unit; the standard deviations are calibrated."""
+
+    mean: Array
+    aleatoric: Array
+    """Scatter of a label about the mean, which further labels do not remove."""
+    epistemic: Array
+    """What is not known of the mean."""
