@@ -39,7 +39,7 @@ def add_derived(file: CampaignFile, inputs: Inputs, problems: Problems) -> None:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[^\W\d]\w*", text))
+    return set(re.findall(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*", text))
 
 
 def _derived(name: str, text: str, inputs: Inputs) -> Derived:

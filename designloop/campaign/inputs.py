@@ -10,6 +10,7 @@ from designloop import units
 from designloop.campaign.derived import add_derived
 from designloop.campaign.model import Derived, ProcessVariable
 from designloop.campaign.parameters import parameter
+from designloop.campaign.parts import is_realization
 from designloop.campaign.problems import Problems, Refused, advice, nearest
 from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
@@ -27,6 +28,7 @@ class Inputs:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     fixed: dict[str, Value] = field(default_factory=dict)
     process: dict[str, ProcessVariable] = field(default_factory=dict)
+    realizations: list[str] = field(default_factory=list)
     derived: dict[str, Derived] = field(default_factory=dict)
 
     def units(self) -> dict[str, str]:
@@ -51,8 +53,13 @@ class Inputs:
         return {n: v for n, v in {**defaults, **self.fixed}.items() if n not in taken}
 
 
-def resolve_inputs(file: CampaignFile, declaration: Declaration, problems: Problems) -> Inputs:
-    """Check fixed, process, parameters and derived, in this order, noting every error."""
+def resolve_inputs(
+    file: CampaignFile, declaration: Declaration, problems: Problems, *, offered: Collection[str] = ()
+) -> Inputs:
+    """Check fixed, process, parameters and derived, in this order, noting every error.
+
+    ``offered``: names of the realizations that dies may have of their own.
+    """
     inputs = Inputs(declaration=declaration)
     chosen = file.parameters or {}
     for name, value in file.fixed.items():
@@ -62,6 +69,9 @@ def resolve_inputs(file: CampaignFile, declaration: Declaration, problems: Probl
         path: Path_ = ("process", name)
         with problems.at(path, quiet=name in chosen):
             _once(name, elsewhere={"fixed": file.fixed})
+            if spec.normal is None:
+                inputs.realizations.append(_realization(name, offered, declaration))
+                continue
             mean, sd = spec.normal
             inputs.process[name] = _process(_known(name, declaration), (mean.written, sd.written))
     with problems.at(("fidelity",)):
@@ -112,7 +122,22 @@ def _known(name: str, declaration: Declaration) -> Input:
             f"{name} is an output of {declaration.name}, not an input.",
             "Bound it under constraints, or name it in objectives.", key=True,
         )  # fmt: skip
+    if is_realization(name):
+        raise Refused(
+            f"{name} is no input: it is drawn by the seed.",
+            f"Write process: {{{name}: {{level: die}}}}, or leave it out.", key=True,
+        )  # fmt: skip
     raise Refused(f"{declaration.name} has no input {name}.", advice(name, names, kind="inputs"), key=True)
+
+
+def _realization(name: str, offered: Collection[str], declaration: Declaration) -> str:
+    if name in offered:
+        return name
+    if not offered:
+        what = f"{declaration.name} is not stochastic: equal inputs give equal answers."
+        raise Refused(what, "Leave it out.", key=True)
+    known = advice(name, offered, kind="realizations")
+    raise Refused(f"{name} is no realization of {declaration.name}.", known, key=True)
 
 
 def _once(name: str, *, elsewhere: Mapping[str, Collection[str]]) -> None:
@@ -149,9 +174,8 @@ def _choice(declared: Input, value: Plain) -> Value:
     words = {str(c): c for c in declared.choices}
     if isinstance(value, str) and value.strip() in words:
         return words[value.strip()]
-    raise Refused(
-        f"{shown(value)} is no choice of {declared.name}.", advice(str(value), words, kind="choices")
-    )
+    remedy = f"{advice(str(value), words, kind='choices')} {declared.outside}".rstrip()
+    raise Refused(f"{shown(value)} is no choice of {declared.name}.", remedy)
 
 
 def within(declared: Input, number: float, text: str) -> None:
@@ -164,7 +188,8 @@ def within(declared: Input, number: float, text: str) -> None:
         if bound is not None and outside and not math.isclose(number, bound, rel_tol=1e-12):
             words = bounds_text(declared)
             raise Refused(
-                f"{declared.name} = {text} lies outside what the oracle answers.", f"Keep within {words}."
+                f"{declared.name} = {text} lies outside what the oracle answers.",
+                f"Keep within {words}. {declared.outside}".rstrip(),
             )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from designloop.campaign.parts import is_realization
 from designloop.campaign.problems import Problems
 from designloop.campaign.reading import Path_
 
 # pattern of a path ("*" stands for any key or position) -> what to write instead
 LATER: dict[tuple[str, ...], str] = {
-    ("pipeline",): "Name one oracle.",
-    ("oracle", "pipeline"): "Name one oracle.",
     ("fidelities",): "Write fidelity: NAME.",
     ("replicates",): "Let the oracle average by itself.",
     ("answer",): "The report names one best design.",
@@ -26,7 +25,6 @@ LATER: dict[tuple[str, ...], str] = {
     ("execution", "hours"): "Leave it out.",
     ("execution", "time_limit"): "Leave it out.",
     ("process", "*", "file"): "Write normal: [mean, standard deviation].",
-    ("process", "*", "level"): "Every sample is a die; leave it out.",
     ("process", "*", "wafer"): "Every sample is a die; leave it out.",
     ("process", "*", "unit"): "Write the unit beside each number.",
     ("process", "*", "is"): "Write normal: [mean, standard deviation] per side.",
@@ -82,6 +80,7 @@ def _single_values(data: dict[str, Any], problems: Problems) -> None:
         problems.add(
             ("execution", "workers"), f"not in this version: {workers} workers.", "Write workers: 1."
         )
+    _levels(data.get("process"), problems)
     _strategies(data.get("strategy"), ("strategy",), problems)
     for i, phase in enumerate(_list(data.get("strategy"))):
         _strategies(phase, ("strategy", i), problems)
@@ -93,6 +92,23 @@ def _single_values(data: dict[str, Any], problems: Problems) -> None:
                 "not in this version: mode quantile.",
                 "Write worst_corner or mean.",
             )
+
+
+def _levels(process: Any, problems: Problems) -> None:
+    """Only realizations have a level, and only that of the die."""
+    for name, spec in process.items() if isinstance(process, dict) else ():
+        if not isinstance(spec, dict) or "level" not in spec:
+            continue
+        path: Path_ = ("process", name, "level")
+        if not is_realization(str(name)):
+            problems.add(
+                path, "not in this version: level.", "Every sample is a die; leave it out.", key=True
+            )
+        elif spec["level"] in ("wafer", "lot", "trial"):
+            problems.add(
+                path, f"not in this version: level {spec['level']}.",
+                f"Write level: die, or leave {name} out.",
+            )  # fmt: skip
 
 
 def _strategies(written: Any, path: Path_, problems: Problems) -> None:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from designloop.campaign.composition import OracleChoice
+from designloop.campaign.found import declared
 from designloop.campaign.model import Campaign
 from designloop.campaign.overrides import overridden
 from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Document, parse, read_file
+from designloop.campaign.reading import Path_, parse, read_file
 from designloop.campaign.resolve import resolve
-from designloop.campaign.schema import CampaignFile
+from designloop.campaign.stages import resolve_composition
 from designloop.campaign.validation import validated
-from designloop.errors import OracleError
 from designloop.oracle import Declaration
 
 
 def load(
-    path: str | Path, *, overrides: Sequence[str] = (), declaration: Declaration | None = None
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    declaration: Declaration | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> Campaign:
     """Read and check a campaign file.
 
-    ``overrides`` are ``dotted.key=value`` texts; ``declaration`` stands in for the oracle named in the file.
+    ``overrides`` are ``dotted.key=value`` texts; ``declaration`` stands in for the plain oracle named
+    in the file; ``versions`` are those of the oracles, by name, with which a run began.
     Raises CampaignError, whose ``errors`` holds everything that was found.
     """
     path = Path(path)
     return _load(
         read_file(path), folder=path.absolute().parent, file=str(path), stem=path.stem, overrides=overrides,
-        declaration=declaration,
+        declaration=declaration, versions=versions or {},
     )  # fmt: skip
 
 
@@ -39,14 +45,16 @@ def loads(
     unnamed: str = "campaign",
     overrides: Sequence[str] = (),
     declaration: Declaration | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> Campaign:
     """Check a campaign given as text; input files resolve against ``folder``, errors name the file ``name``.
 
-    A campaign without a name of its own is called ``unnamed``. Raises CampaignError.
+    A campaign without a name of its own is called ``unnamed``; ``versions`` as in ``load``. Raises
+    CampaignError.
     """
     return _load(
         text, folder=Path(folder).absolute(), file=name, stem=unnamed, overrides=overrides,
-        declaration=declaration,
+        declaration=declaration, versions=versions or {},
     )  # fmt: skip
 
 
@@ -58,27 +66,25 @@ def _load(
     stem: str,
     overrides: Sequence[str],
     declaration: Declaration | None,
+    versions: Mapping[str, str],
 ) -> Campaign:
     document = overridden(parse(text, file=file), overrides)
     problems = Problems(document)
     content = validated(document, problems)
     if "name" not in content.model_fields_set:
         content = content.model_copy(update={"name": stem})
-    declaration = declaration or _declared(content, folder, problems)
-    return resolve(content, document, folder=folder, declaration=declaration, problems=problems)
-
-
-def _declared(content: CampaignFile, folder: Path, problems: Problems) -> Declaration:
-    from designloop.discovery import find
-
-    where = ("oracle", "name") if isinstance(_written(problems.document), dict) else ("oracle",)
-    try:
-        return find(content.oracle.name, folder=folder, options=content.oracle.options).declaration
-    except OracleError as error:
-        problems.add(where, str(error))
-        problems.stop()
-        raise AssertionError("an oracle error without a sentence") from error
-
-
-def _written(document: Document) -> object:
-    return document.data.get("oracle")
+    if declaration is None and content.oracle.name is not None:
+        name, options = content.oracle.name, content.oracle.options
+        choice = OracleChoice(name=name, options=options, version=versions.get(name))
+        written = isinstance(document.data.get("oracle"), dict)
+        path: Path_ = ("oracle", "name") if written else ("oracle",)
+        declaration = declared(choice, folder=folder, problems=problems, path=path)
+    composition = resolve_composition(
+        content, declaration, folder=folder, problems=problems, versions=versions
+    )
+    if composition is not None:
+        declaration = composition.declaration
+    assert declaration is not None
+    return resolve(
+        content, document, folder=folder, declaration=declaration, composition=composition, problems=problems
+    )

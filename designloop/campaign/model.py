@@ -17,6 +17,7 @@ from designloop.oracle import Declaration, Input, Value
 from designloop.space import Space
 
 if TYPE_CHECKING:
+    from designloop.campaign.composition import Composition
     from designloop.campaign.expression import Expression
     from designloop.campaign.schema import CampaignFile
 
@@ -191,8 +192,11 @@ class Campaign:
     """Input files resolve against it."""
     file: CampaignFile
     oracle_name: str
+    """In words where a pipeline answers."""
     oracle_options: Mapping[str, Value]
     declaration: Declaration
+    composition: Composition | None = None
+    """The stages of a pipeline, or the one that escalates; None for a plain oracle."""
     space: Space
     fidelity: str | None
     """Its settings stand in ``fixed``, but for inputs that the file sets itself."""
@@ -200,6 +204,8 @@ class Campaign:
     """In the oracle's declared units."""
     derived: tuple[Derived, ...]
     process: tuple[ProcessVariable, ...]
+    realizations: tuple[str, ...] = ()
+    """Those that every die has of its own, such as ``film.realization``; dies share the others."""
     outcomes: tuple[Outcome, ...]
     """The objective's outcome first, then those to be learned, then one per outcome constraint."""
     objective: Objective

@@ -53,7 +53,8 @@ class Outcomes:
     def add_aggregate(self, expression: Expression, how: Aggregate) -> Outcome:
         """The outcome of an expression over the dies."""
         suffix = "" if how == "nominal" else f".{how}"
-        stem = name = slug(expression.text)
+        is_output = any(o.name == expression.text for o in self.inputs.declaration.outputs)
+        stem = name = expression.text if is_output else slug(expression.text)
         number = 2
         while not self._free(name + suffix, expression):
             name, number = f"{stem}_{number}", number + 1
@@ -61,9 +62,9 @@ class Outcomes:
         return self.outcomes.setdefault(outcome.name, outcome)
 
     def _free(self, name: str, expression: Expression) -> bool:
-        plain = name.split(".")[0]
-        if any(o.name == plain for o in self.inputs.declaration.outputs):
-            return expression.text == plain
+        for output in self.inputs.declaration.outputs:
+            if name == output.name or name.startswith(f"{output.name}."):
+                return expression.text == output.name
         taken = self.outcomes.get(name)
         return (taken is None or taken.expression.node == expression.node) and name != "yield"
 
@@ -107,6 +108,12 @@ def _set_objective(file: CampaignFile, found: Outcomes) -> None:
         raise Refused(
             f"mode {found.mode} needs process variables.",
             "Add process: {NAME: {normal: [mean, standard deviation]}}, or choose mode: nominal.",
+            below=("mode",) if spec.mode else (),
+        )
+    if found.mode == "worst_corner" and found.inputs.realizations:
+        raise Refused(
+            f"{found.inputs.realizations[0]} has no corners: every die draws its own.",
+            "Choose mode: mean or yield, or leave it out under process.",
             below=("mode",) if spec.mode else (),
         )
     minimize = spec.minimize is not None

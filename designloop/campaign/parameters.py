@@ -69,7 +69,9 @@ def _inside(declared: Input, lower: float, upper: float, unit: str, spec: Parame
         limit = units.format_quantity(float(units.convert(bound, declared.unit, unit)), unit)
         raise Refused(
             f"the range of {declared.name} goes to {units.format_quantity(value, unit)}, beyond what the "
-            "oracle answers.", f"Stay {'at or above' if sign < 0 else 'at or below'} {limit}.", below=below,
+            "oracle answers.",
+            f"Stay {'at or above' if sign < 0 else 'at or below'} {limit}. {declared.outside}".rstrip(),
+            below=below,
         )  # fmt: skip
 
 
@@ -142,7 +144,8 @@ def _in_unit(declared: Input, position: int, value: Measure, unit: str) -> Value
             limit = units.format_quantity(bound, declared.unit, exact=True)
             raise Refused(
                 f"{value} lies outside what the oracle answers for {declared.name}.",
-                f"Stay {'at or above' if sign < 0 else 'at or below'} {limit}.", below=("choices", position),
+                f"Stay {'at or above' if sign < 0 else 'at or below'} {limit}. {declared.outside}".rstrip(),
+                below=("choices", position),
             )  # fmt: skip
     if declared.integer:
         if at_oracle != round(at_oracle):
@@ -158,6 +161,7 @@ def _word(declared: Input, position: int, value: Plain) -> Value:
     if str(value) in words:
         return words[str(value)]
     raise Refused(
-        f"{shown(value)} is no choice of {declared.name}.", advice(str(value), words, kind="choices"),
+        f"{shown(value)} is no choice of {declared.name}.",
+        f"{advice(str(value), words, kind='choices')} {declared.outside}".rstrip(),
         below=("choices", position),
     )  # fmt: skip

@@ -63,23 +63,6 @@ class Part(BaseModel):
         return {"anyOf": [cls.short, full]} if cls.short else full
 
 
-class OracleSpec(Part):
-    """What answers: an installed name, package.module:name or ./file.py:name, with its options."""
-
-    short = {"type": "string", "examples": ["magnetometer", "./beam.py:simulate"]}
-    name: Annotated[StrictStr, Field(min_length=1)] = Field(
-        description="Which oracle answers.", examples=["magnetometer"]
-    )
-    options: dict[str, PlainField] = Field(
-        default={}, description="Options of the oracle.", examples=[{"reproduce": "quesada_molina_2022"}]
-    )
-
-    @classmethod
-    def expanded(cls, value: Any) -> Any:
-        """A word is the name."""
-        return {"name": value} if isinstance(value, str) else value
-
-
 class ParameterSpec(Part):
     """One parameter to choose: a range, choices, a fixed value, or a derived one. Empty: as declared."""
 
@@ -139,11 +122,26 @@ class ParameterSpec(Part):
         return self
 
 
-class NormalSpec(Part):
-    """A process variable: a random input that a design must survive."""
+REALIZATION = "realization"
+"""Which of its random structures a stochastic oracle answers for; of a stage: STAGE.realization."""
 
-    normal: tuple[MeasureField, MeasureField] = Field(
-        description="Mean and standard deviation.", examples=[["0.05 um", "0.05 um"]]
+
+def is_realization(name: str) -> bool:
+    """Whether a name under ``process`` is that of a realization, not of an input."""
+    return name.rpartition(".")[2] == REALIZATION
+
+
+class ProcessSpec(Part):
+    """A process variable: a random input that a design must survive, or who shares a realization."""
+
+    normal: tuple[MeasureField, MeasureField] | None = Field(
+        default=None, description="Mean and standard deviation.", examples=[["0.05 um", "0.05 um"]]
+    )
+    level: Literal["die"] | None = Field(
+        default=None,
+        description="For STAGE.realization of a pipeline, or realization of a plain oracle: die gives every "
+        "die a random structure of its own; without STAGE.realization the dies of a trial share one.",
+        examples=["die"],
     )
 
     @field_validator("normal", mode="before")
@@ -158,6 +156,14 @@ class NormalSpec(Part):
                 f"Write normal: [0.05 um, 0.05 um].{hint}",
             )
         return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ProcessSpec:
+        if self.normal is not None and self.level is not None:
+            raise Refused(
+                "a realization is drawn by its seed and has no mean.", "Write {level: die}.", key=True
+            )
+        return self
 
 
 def _sigma(value: Any) -> float:
@@ -358,6 +364,6 @@ class ExistingTrialsSpec(Part):
 
 __all__ = [
     "ColumnSpec", "CoverageSpec", "ExecutionSpec", "ExistingTrialsSpec", "FailedIfSpec", "NoImprovementSpec",
-    "NormalSpec", "NumberField", "ObjectiveSpec", "OracleSpec", "ParameterSpec", "Part", "StopSpec",
-    "TrackingSpec",
+    "NumberField", "ObjectiveSpec", "ParameterSpec", "Part", "ProcessSpec", "StopSpec", "TrackingSpec",
+    "is_realization",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from designloop import units
 from designloop.campaign.aims import resolve_aims
+from designloop.campaign.composition import Composition, realization_of
 from designloop.campaign.designs import resolve_design
 from designloop.campaign.inputs import Inputs, resolve_inputs, within
 from designloop.campaign.judges import resolve_goal
@@ -26,11 +27,17 @@ SAMPLES = (256, 65536)
 
 
 def resolve(
-    file: CampaignFile, document: Document, *, folder: Path, declaration: Declaration, problems: Problems
+    file: CampaignFile,
+    document: Document,
+    *,
+    folder: Path,
+    declaration: Declaration,
+    problems: Problems,
+    composition: Composition | None = None,
 ) -> Campaign:
     """Check everything that needs the declaration; raises CampaignError with all that was found."""
     _check_declared_units(declaration, problems)
-    inputs = resolve_inputs(file, declaration, problems)
+    inputs = resolve_inputs(file, declaration, problems, offered=_realizations(declaration, composition))
     problems.stop()
     outcomes = resolve_objective(file, inputs, problems)
     aims = resolve_aims(file, outcomes, problems)
@@ -52,15 +59,28 @@ def resolve(
     existing = _existing(file, inputs, outcomes, folder, problems)
     problems.stop()
     return _assembled(
-        file, document, folder, inputs, outcomes,
+        file, document, folder, inputs, outcomes, composition=composition,
         goal=goal, stop=stop, phases=phases, space=space, baseline=baseline, start_with=start,
         existing=existing,
     )  # fmt: skip
 
 
+def _realizations(declaration: Declaration, composition: Composition | None) -> tuple[str, ...]:
+    """Names of the realizations that dies may have of their own."""
+    if composition is not None:
+        return composition.realizations
+    return (realization_of(""),) if declaration.stochastic else ()
+
+
 def _assembled(
-    file: CampaignFile, document: Document, folder: Path, inputs: Inputs, outcomes: Outcomes, **given: Any
-) -> Campaign:  # fmt: skip
+    file: CampaignFile,
+    document: Document,
+    folder: Path,
+    inputs: Inputs,
+    outcomes: Outcomes,
+    composition: Composition | None,
+    **given: Any,
+) -> Campaign:
     register, tracking = file.registration, file.tracking
     assert outcomes.objective is not None
     return Campaign(
@@ -70,13 +90,15 @@ def _assembled(
         text=document.text,
         folder=folder,
         file=file,
-        oracle_name=file.oracle.name,
+        oracle_name=file.oracle.name or (composition.title if composition else ""),
         oracle_options=file.oracle.options,
         declaration=inputs.declaration,
+        composition=composition,
         fidelity=file.fidelity,
         fixed=inputs.fixed,
         derived=tuple(inputs.derived.values()),
         process=tuple(inputs.process.values()),
+        realizations=tuple(inputs.realizations),
         outcomes=tuple(outcomes.outcomes.values()),
         objective=outcomes.objective,
         constraints=tuple(outcomes.constraints),

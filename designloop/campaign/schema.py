@@ -8,16 +8,17 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StrictInt, St
 from pydantic_core import CoreSchema
 
 from designloop.campaign.goal_parts import GoalSpec, RegisterSpec
+from designloop.campaign.oracle_parts import TWO_STAGES, OracleSpec
 from designloop.campaign.parts import (
     ExecutionSpec,
     ExistingTrialsSpec,
-    NormalSpec,
     ObjectiveSpec,
-    OracleSpec,
     ParameterSpec,
     Part,
+    ProcessSpec,
     StopSpec,
     TrackingSpec,
+    is_realization,
 )
 from designloop.campaign.problems import Refused
 from designloop.campaign.strategies import StrategySpec
@@ -60,7 +61,13 @@ class CampaignFile(Part):
     seed: Annotated[StrictInt, Field(ge=0, lt=2**31)] = Field(
         default=0, description="Equal seeds give equal campaigns.", examples=[7]
     )
-    oracle: OracleSpec = Field(description="What answers.", examples=["magnetometer"])
+    oracle: OracleSpec = Field(
+        description="What answers: one oracle, or several in a row under pipeline.",
+        examples=[
+            "magnetometer",
+            {"pipeline": TWO_STAGES},
+        ],
+    )
     fidelity: StrictStr | None = Field(
         default=None,
         description="A named accuracy of the oracle: values for inputs that the campaign does not set. "
@@ -80,9 +87,12 @@ class CampaignFile(Part):
         default={}, description="Values computed from parameters and fixed ones.",
         examples=[{"anchor_width": "2 * beam_width"}],
     )  # fmt: skip
-    process: dict[str, NormalSpec] = Field(
+    process: dict[str, ProcessSpec] = Field(
         default={}, description="Random inputs that a design must survive; never optimized.",
-        examples=[{"over_etch": {"normal": ["0.05 um", "0.05 um"]}}],
+        examples=[
+            {"over_etch": {"normal": ["0.05 um", "0.05 um"]}},
+            {"film.realization": {"level": "die"}},
+        ],
     )  # fmt: skip
     objectives: tuple[ObjectiveSpec, ...] = Field(
         default=(),
@@ -153,6 +163,18 @@ class CampaignFile(Part):
     def _one_line(cls, value: str) -> str:
         if not value.strip() or not value.isprintable():
             raise Refused("a name is one line of visible characters.", "Write for example name: compass.")
+        return value
+
+    @field_validator("process", mode="after")
+    @classmethod
+    def _scatter(cls, value: dict[str, ProcessSpec]) -> dict[str, ProcessSpec]:
+        for name, spec in value.items():
+            if spec.normal is None and spec.level is None:
+                key, example = ("level", "die") if is_realization(name) else ("normal", "[0.05 um, 0.05 um]")
+                raise Refused(
+                    f"the key {key} is missing below {name}.", f"Write for example {key}: {example}.",
+                    below=(name,),
+                )  # fmt: skip
         return value
 
     @field_validator("objectives", mode="after")

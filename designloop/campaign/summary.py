@@ -8,6 +8,7 @@ from designloop import units
 from designloop.campaign.goal_summary import goal_lines, goal_notes, register_lines, strategy_lines
 from designloop.campaign.inputs import difference, heading_of, open_settings
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
+from designloop.campaign.stage_summary import oracle_lines, realization_lines
 from designloop.describe import rough_time, settings_text
 from designloop.oracle import Value
 from designloop.space import ChoiceParameter, FloatParameter, Parameter
@@ -22,12 +23,12 @@ def validate_report(campaign: Campaign) -> str:
     """A page that repeats the campaign as understood, with notes on what is doubtful."""
     c = campaign
     sections = [
-        ("oracle", _oracle(c)),
+        ("oracle", oracle_lines(c)),
         ("fidelity", _fidelity(c)),
         ("fixed", [_fixed(c, name, value) for name, value in c.fixed.items() if name not in _settings(c)]),
         ("parameters", [_parameter(c, p) for p in c.space.parameters]),
         ("derived", [f"{d.name} = {d.expression.text}  [{d.unit or '1'}]" for d in c.derived]),
-        ("process", [_process(c, v) for v in c.process]),
+        ("process", [*(_process(c, v) for v in c.process), *realization_lines(c)]),
         ("objective", [_objective(c)] if c.file.objectives else []),
         ("goal", goal_lines(c)),
         ("constraints on inputs", [k.label for k in c.space.constraints]),
@@ -53,12 +54,6 @@ def validate_report(campaign: Campaign) -> str:
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
     for i, line in enumerate(lines):
         yield f"  {title if i == 0 else '':<24}{line}".rstrip()
-
-
-def _oracle(c: Campaign) -> list[str]:
-    options = ", ".join(f"{k}: {v}" for k, v in c.oracle_options.items())
-    labels = f" [{', '.join(c.declaration.labels)}]" if c.declaration.labels else ""
-    return [f"{c.oracle_name}{f' ({options})' if options else ''}{labels}: {c.declaration.summary}"]
 
 
 def _settings(c: Campaign) -> dict[str, Value]:
@@ -90,7 +85,7 @@ def _bill(c: Campaign) -> list[str]:
 
 def _dies(c: Campaign) -> int:
     """How often one trial asks the oracle."""
-    if not c.process or c.objective.mode in ("nominal", "learn"):
+    if not (c.process or c.realizations) or c.objective.mode in ("nominal", "learn"):
         return 1
     sampled = 1 << (c.objective.samples - 1).bit_length()  # as many as the point sets hold
     return 1 + (2 ** len(c.process) if c.objective.mode == "worst_corner" else sampled)
@@ -150,7 +145,7 @@ def _process(c: Campaign, v: ProcessVariable) -> str:
 def _objective(c: Campaign) -> str:
     o, outcome = c.objective, c.outcomes[0]
     how = {
-        "nominal": "at the nominal die" if c.process else "",
+        "nominal": "at the nominal die" if c.process or c.realizations else "",
         "mean": f"averaged over {o.samples} dies",
         "worst_corner": f"at the worst of {_dies(c)} corners ({o.sigma:g} sigma)",
         "yield": f"share of {o.samples} dies that meet every spec",
@@ -219,7 +214,7 @@ def notes(c: Campaign, share: float) -> Iterator[str]:
     """What is allowed but doubtful."""
     if share < SCARCE:
         yield f"only {_percent(share)} of the box meets the constraints on inputs; narrower ranges help."
-    if c.process and c.objective.mode == "nominal" and c.file.objectives[0].mode is None:
+    if (c.process or c.realizations) and c.objective.mode == "nominal" and c.file.objectives[0].mode is None:
         yield "process is given but the objective has no mode, so it counts at the mean of process only; "\
               "worst_corner, mean or yield let the design survive it."  # fmt: skip
     if c.specs and c.objective.mode != "yield":

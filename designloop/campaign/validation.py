@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from designloop.campaign import goal_parts, parts
+from designloop.campaign import goal_parts, oracle_parts, parts
 from designloop.campaign.later import refuse_later
 from designloop.campaign.problems import Problems, Refused, advice, nearest
 from designloop.campaign.reading import Document, Path_
@@ -17,9 +17,16 @@ from designloop.campaign.values import shown
 
 OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
     (): CampaignFile,
-    ("oracle",): parts.OracleSpec,
+    ("oracle",): oracle_parts.OracleSpec,
+    ("oracle", "escalate"): oracle_parts.EscalateSpec,
+    ("oracle", "escalate", "to"): oracle_parts.SolverSpec,
+    ("oracle", "escalate", "retrain"): oracle_parts.RetrainSpec,
+    ("oracle", "pipeline", "*"): oracle_parts.StageSpec,
+    ("oracle", "pipeline", "*", "escalate"): oracle_parts.EscalateSpec,
+    ("oracle", "pipeline", "*", "escalate", "to"): oracle_parts.SolverSpec,
+    ("oracle", "pipeline", "*", "escalate", "retrain"): oracle_parts.RetrainSpec,
     ("parameters", "*"): parts.ParameterSpec,
-    ("process", "*"): parts.NormalSpec,
+    ("process", "*"): parts.ProcessSpec,
     ("objectives", "*"): parts.ObjectiveSpec,
     ("existing_trials",): parts.ExistingTrialsSpec,
     ("existing_trials", "columns", "*"): parts.ColumnSpec,
@@ -142,7 +149,7 @@ def _unknown_key(path: Path_) -> tuple[str, str]:
             "If the comma before it is a decimal comma, write a point; if it is text, put it in quotes.",
         )
     where = f" of {path[-2]}" if len(path) > 1 and isinstance(path[-2], str) else ""
-    elsewhere = [] if nearest(key, known) else _homes(key)
+    elsewhere = _homes(key)
     hint = f"Move it below {elsewhere[0]}." if elsewhere else advice(key, known, kind="keys")
     return f"{key} is no key{where}.", hint
 

@@ -14,8 +14,19 @@ from numpy.typing import NDArray
 
 from designloop.campaign.expression import Expression
 from designloop.campaign.model import Campaign, Outcome, ProcessVariable, Spec
+from designloop.campaign.parts import REALIZATION
+from designloop.compose.notes import gathered
 from designloop.errors import OracleError
-from designloop.oracle import BatchOracle, Context, Infeasible, Observation, Oracle, Result, Value
+from designloop.oracle import (
+    BatchOracle,
+    Context,
+    Infeasible,
+    Observation,
+    Oracle,
+    Result,
+    Value,
+    evaluate_many,
+)
 
 REPLICATES = 8
 """Independent scrambles of the low-discrepancy points; their spread gives the standard error."""
@@ -50,6 +61,8 @@ def sampled(process: Sequence[ProcessVariable], *, samples: int, seed: int) -> l
     from scipy.stats import norm, qmc
 
     size = max(1, int(np.ceil(np.log2(samples / REPLICATES))))
+    if not process:  # realizations alone differ
+        return [{} for _ in range(REPLICATES << size)]
     seeds = np.random.SeedSequence(seed).spawn(REPLICATES)
     sets = [qmc.Sobol(len(process), rng=np.random.default_rng(s)).random_base2(size) for s in seeds]
     normal = norm.ppf(np.clip(np.concatenate(sets), 1e-12, 1 - 1e-12))
@@ -236,32 +249,58 @@ class CampaignOracle:
             observation = dies.outcome(outcome)
             if observation is not None:
                 metrics[outcome.name] = observation
-        reason = self._broken(dies)
+        reason, notes = self._broken(dies), gathered([answer.notes for answer in dies.answers])
         if reason:
             metrics.pop(self.campaign.objective.metric, None)
-            raise Infeasible(reason, metrics=metrics)
-        return Result(metrics=metrics, artifacts=first.artifacts if isinstance(first, Result) else {})
+            raise Infeasible(reason, metrics=metrics, notes=notes)
+        artifacts = first.artifacts if isinstance(first, Result) else {}
+        return Result(metrics=metrics, artifacts=artifacts, notes=notes)
 
     def dies(self, design: Mapping[str, Value], context: Context) -> Dies:
         """Ask the oracle for the nominal die and for those the objective's mode wants."""
         objective, process = self.campaign.objective, self.campaign.process
+        random = bool(process or self.campaign.realizations)
         samples: list[dict[str, float]] = corners(process, sigma=objective.sigma)
-        if objective.mode in ("nominal", "learn") or not process:
+        if objective.mode in ("nominal", "learn") or not random:
             samples = samples[:1]
         elif objective.mode in ("mean", "yield"):
             samples = samples[:1] + sampled(process, samples=objective.samples, seed=context.seed)
         return self.answer(design, samples, context)
 
-    def answer(self, design: Mapping[str, Value], samples: Sequence[Die], context: Context) -> Dies:
-        """Ask the oracle for given dies."""
+    def answer(
+        self,
+        design: Mapping[str, Value],
+        samples: Sequence[Die],
+        context: Context,
+        *,
+        numbers: Sequence[Mapping[str, int]] | None = None,
+    ) -> Dies:
+        """Ask the oracle for given dies.
+
+        ``numbers``: of each die, which realization of every stage it has; its own where left out.
+        """
+        own = [dict.fromkeys(self.campaign.realizations, n) for n in range(len(samples))]
         inputs = [self.campaign.inputs_of(design, sample) for sample in samples]
-        if len(inputs) > 1 and isinstance(self.oracle, BatchOracle):
-            answers = list(self.oracle.evaluate_batch(inputs, context))
-        else:
-            answers = [_ask(self.oracle, v, _context_of(context, n)) for n, v in enumerate(inputs)]
+        answers = self._asked(inputs, context, own if numbers is None else numbers)
         for answer in answers:
             self._check(answer)
         return Dies(campaign=self.campaign, design=design, samples=samples, answers=answers)
+
+    def _asked(
+        self, inputs: Sequence[Mapping[str, Value]], context: Context, numbers: Sequence[Mapping[str, int]]
+    ) -> Answers:
+        """One answer per die. Stages draw realizations by the die's number, plain oracles by its seed."""
+        composition = self.campaign.composition
+        if composition is not None and composition.is_pipeline:
+            return evaluate_many(
+                self.oracle, [{**v, **n} for v, n in zip(inputs, numbers, strict=True)], context
+            )
+        places = [n.get(REALIZATION, place) for place, n in enumerate(numbers)]
+        contexts = [_context_of(context, place) for place in places]
+        if len(inputs) > 1 and isinstance(self.oracle, BatchOracle):
+            seeds = tuple(c.seed for c in contexts) if self.campaign.realizations else ()
+            return self.oracle.evaluate_batch(inputs, replace(context, seeds=seeds))
+        return [_ask(self.oracle, *pair) for pair in zip(inputs, contexts, strict=True)]
 
     def _check(self, answer: Result | Infeasible) -> None:
         """Declared outputs and no others; an infeasible answer may leave some out."""
@@ -292,6 +331,7 @@ class CampaignOracle:
             return None
         units = {v.name: v.unit for v in self.campaign.process}
         where = ", ".join(f"{n} = {v:.4g} {units[n]}".rstrip() for n, v in dies.samples[bad[0]].items())
+        where = where or f"die {bad[0]}"
         return f"{len(bad)} of {len(dies.answers)} dies cannot work; first at {where}: {reason}"
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from designloop.campaign import explain, json_schema, loads
 from designloop.campaign.goal_parts import GoalSpec, JudgeSpec, RegisterSpec
 from designloop.campaign.help import keys
+from designloop.campaign.oracle_parts import EscalateSpec, OracleSpec, RetrainSpec, SolverSpec, StageSpec
 from designloop.campaign.parts import (
     ColumnSpec,
     CoverageSpec,
@@ -21,11 +22,10 @@ from designloop.campaign.parts import (
     ExistingTrialsSpec,
     FailedIfSpec,
     NoImprovementSpec,
-    NormalSpec,
     ObjectiveSpec,
-    OracleSpec,
     ParameterSpec,
     Part,
+    ProcessSpec,
     StopSpec,
     TrackingSpec,
 )
@@ -121,19 +121,48 @@ STOPS = optional(
     trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES, goal=st.sampled_from(["reached", "ignored"]),
     disagreement=MEASURES, coverage=COVERAGES,
 )  # fmt: skip
-NORMALS = st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)})
+PROCESSES = st.one_of(
+    st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)}), st.just({"level": "die"})
+)
 STORES = st.builds("{}{}".format, st.sampled_from(["sqlite:///", "https://", "mysql+pymysql://"]), NAMES)
 TRACKINGS = optional(uri=STORES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
 EXECUTIONS = optional(workers=COUNTS, failure_limit=COUNTS)
-ORACLES = st.one_of(
+SOLVERS = st.one_of(
     NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(options=st.dictionaries(NAMES, PLAIN)))
+)
+RETRAINS = st.one_of(st.just("off"), merged(st.fixed_dictionaries({"every": COUNTS}), optional(tests=COUNTS)))
+SPREADS = st.builds("{!r} {}".format, st.floats(0.01, 99), st.sampled_from(["GPa", "%"]))
+ESCALATES = merged(
+    st.fixed_dictionaries({"to": SOLVERS}),
+    optional(
+        spread=st.one_of(SPREADS, st.dictionaries(NAMES, SPREADS, min_size=1)),
+        outside=st.sampled_from(["solver", "refuse"]), audit=st.sampled_from([0, "5 %", "100 %"]),
+        retrain=RETRAINS,
+    ),
+)  # fmt: skip
+STAGES = st.one_of(
+    NAMES,
+    merged(
+        st.fixed_dictionaries({"oracle": NAMES}),
+        optional(
+            options=st.dictionaries(NAMES, PLAIN), inputs=st.dictionaries(NAMES, NAMES), escalate=ESCALATES
+        ),
+    ),
+)
+ORACLES = st.one_of(
+    NAMES,
+    merged(
+        st.fixed_dictionaries({"name": NAMES}),
+        optional(options=st.dictionaries(NAMES, PLAIN), escalate=ESCALATES),
+    ),
+    st.fixed_dictionaries({"pipeline": st.fixed_dictionaries({"film": STAGES, "device": STAGES})}),
 )
 DESIGNS = st.dictionaries(NAMES, PLAIN, max_size=3)
 FILES = merged(
     st.fixed_dictionaries({"version": st.just(1), "oracle": ORACLES, "objectives": st.lists(OBJECTIVES, min_size=1, max_size=1)}),
     optional(
         name=NAMES, description=st.text(max_size=20), seed=st.integers(0, 2**31 - 1), fixed=DESIGNS,
-        parameters=st.dictionaries(NAMES, PARAMETERS, max_size=2), process=st.dictionaries(NAMES, NORMALS, max_size=1),
+        parameters=st.dictionaries(NAMES, PARAMETERS, max_size=2), process=st.dictionaries(NAMES, PROCESSES, max_size=1),
         derived=st.dictionaries(NAMES, NAMES, max_size=1), constraints=st.lists(NAMES, max_size=2),
         specs=st.lists(NAMES, max_size=1), baseline=DESIGNS, start_with=st.lists(DESIGNS, max_size=2),
         existing_trials=EXISTING, fidelity=NAMES, stop=STOPS, execution=EXECUTIONS, goal=GOALS, register=REGISTERS,
@@ -144,7 +173,11 @@ FILES = merged(
 CLASSES: dict[type[Part], st.SearchStrategy] = {
     OracleSpec: ORACLES,
     ParameterSpec: PARAMETERS,
-    NormalSpec: NORMALS,
+    ProcessSpec: PROCESSES,
+    SolverSpec: SOLVERS,
+    RetrainSpec: RETRAINS,
+    EscalateSpec: ESCALATES,
+    StageSpec: STAGES,
     ObjectiveSpec: OBJECTIVES,
     NoImprovementSpec: NO_IMPROVEMENT,
     StopSpec: STOPS,
