@@ -34,6 +34,22 @@ class Watch(Protocol):
         """Something that may take longer than two seconds begins."""
 
 
+class Teacher(Protocol):
+    """Lets the surrogates among the oracles learn between trials."""
+
+    def due(self, run: RunRecord) -> list[str]:
+        """Stages whose surrogate has enough new answers to learn from."""
+        ...
+
+    def lesson(self, run: RunRecord, stage: str) -> dict[str, Any]:
+        """Train and judge a stage's next model; what the journal keeps of it."""
+        ...
+
+    def executor(self, run: RunRecord) -> Executor:
+        """Asks the oracle with the surrogates that the run's lessons put to work."""
+        ...
+
+
 class Unwatched:
     """Nobody looks on."""
 
@@ -57,10 +73,12 @@ class Loop:
         executor: Executor,
         watch: Watch,
         truth: goals.Truth | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.campaign, self.run = campaign, run
         self._journal, self._strategies = journal, strategies
         self._executor, self._watch, self._truth = executor, watch, truth
+        self._teacher = teacher
 
     def go(self) -> RunRecord:
         """Run to the end or to a pause; every step is durable before the next begins."""
@@ -69,6 +87,7 @@ class Loop:
             self._evaluate(stopping.open_trials(self.run))
             if self.run.status != "running":
                 break
+            self._teach()
             reason, over = self._ended()
             if reason and self._unjudged():
                 self._propose(0)
@@ -214,6 +233,17 @@ class Loop:
                 self._decide("pause", reason)
                 return
 
+    def _teach(self) -> None:
+        """Let surrogates learn from what solvers answered; every lesson is recorded before it counts."""
+        if self._teacher is None:
+            return
+        for stage in self._teacher.due(self.run):
+            self._watch.waits(f"training the surrogate {stage}".rstrip())
+            content = self._teacher.lesson(self.run, stage)
+            self._append("lesson", **content)
+            if content["promoted"]:
+                self._executor = self._teacher.executor(self.run)
+
     def _task(self, trial: TrialRecord) -> Task:
         attempt = len(trial.attempts) + 1
         name = f"{trial.index:03d}" if attempt == 1 else f"{trial.index:03d}-{attempt}"
@@ -224,7 +254,12 @@ class Loop:
             trial=trial.index,
             attempt=attempt,
             design=trial.parameters,
-            context=Context(seed=seed, fidelity=self.campaign.fidelity, directory=directory),
+            context=Context(
+                seed=seed,
+                fidelity=self.campaign.fidelity,
+                directory=directory,
+                answers=self.run.directory / "answers",
+            ),
         )
 
     def _append_outcome(self, task: Task, outcome: Outcome) -> None:
@@ -246,6 +281,7 @@ class Loop:
             reason=outcome.reason,
             seconds=round(outcome.seconds, 4),
             artifacts=artifacts,
+            **({"notes": dict(outcome.notes)} if outcome.notes else {}),
         )
 
 

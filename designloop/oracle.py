@@ -47,6 +47,8 @@ class Input:
     integer: bool = False
     log: bool = False
     description: str = ""
+    outside: str = ""
+    """What to do instead, for whoever asks beyond the bounds: a sentence added to the refusal."""
 
     def allows(self, value: Value) -> bool:
         """Whether ``value``, in ``unit``, is one of the choices or lies within the bounds."""
@@ -71,8 +73,9 @@ class Output:
     unit: str = field(default="", kw_only=True)
     description: str = field(default="", kw_only=True)
     margin: bool = field(default=False, kw_only=True)
-    statistic: Literal["", "mean", "std"] = field(default="", kw_only=True)
-    """What it is over the realizations of one evaluation: their mean, or their standard deviation."""
+    statistic: Literal["", "mean", "std", "draw"] = field(default="", kw_only=True)
+    """What it is over the realizations of one evaluation: their mean, their standard deviation, or a draw
+    from the law that these two describe, which is no realization of a structure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +203,10 @@ class Context:
     fidelity: str | None = None
     directory: Path | None = None
     """A folder of the trial's own; files written here become artifacts."""
+    seeds: tuple[int, ...] = ()
+    """One seed per design of a batch; empty: ``seed`` for each."""
+    answers: Path | None = None
+    """A folder of the run's own, the same for every trial and attempt, for answers that were dear."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,26 +215,36 @@ class Result:
 
     metrics: Mapping[str, Observation]
     artifacts: Mapping[str, Path] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON that is recorded with the trial: how the answer came about."""
 
 
 class Infeasible(Exception):  # noqa: N818 - an answer, not an error
     """The design cannot exist or cannot work: an answer with a reason, not a failure.
 
-    ``metrics`` may carry the outputs that are known all the same, such as signed margins.
+    ``metrics`` may carry the outputs that are known all the same, such as signed margins; ``notes`` as those
+    of a result.
     """
 
-    def __init__(self, reason: str, *, metrics: Mapping[str, float | Observation] | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        metrics: Mapping[str, float | Observation] | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.metrics = as_observations(metrics or {})
+        self.notes = dict(notes or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with the metrics, for processes."""
-        return (_infeasible, (self.reason, dict(self.metrics)))
+        """Pickle with the metrics and notes, for processes."""
+        return (_infeasible, (self.reason, dict(self.metrics), self.notes))
 
 
-def _infeasible(reason: str, metrics: Mapping[str, Observation]) -> Infeasible:
-    return Infeasible(reason, metrics=metrics)
+def _infeasible(reason: str, metrics: Mapping[str, Observation], notes: Mapping[str, Any]) -> Infeasible:
+    return Infeasible(reason, metrics=metrics, notes=notes)
 
 
 @runtime_checkable

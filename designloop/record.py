@@ -29,6 +29,8 @@ class Attempt:
     reason: str | None = None
     seconds: float | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """How the oracle says that its answer came about."""
 
 
 @dataclass(kw_only=True)
@@ -80,6 +82,8 @@ class RunRecord:
     outcomes: list[tuple[int, int]] = field(default_factory=list)
     """(trial, attempt) in the order in which they ended."""
     report: dict[str, Any] | None = None
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """Retrainings of surrogates, each with ``outcomes_before``: how many outcomes it came after."""
 
     @property
     def name(self) -> str:
@@ -257,6 +261,7 @@ def _outcome(run: RunRecord, record: Mapping[str, Any]) -> None:
     attempt.reason = record.get("reason")
     attempt.seconds = record.get("seconds")
     attempt.artifacts = record.get("artifacts", {})
+    attempt.notes = record.get("notes", {})
     attempt.ended = record["time"]
     run.outcomes.append((record["trial"], record["attempt"]))
 
@@ -269,7 +274,12 @@ def _report(run: RunRecord, record: Mapping[str, Any]) -> None:
     run.report = {**record, "after_decisions": len(run.decisions)}
 
 
+def _lesson(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.lessons.append({**record, "outcomes_before": len(run.outcomes)})
+
+
 _GATHER = {
+    "lesson": _lesson,
     "campaign": _campaign,
     "proposal": _proposal,
     "import": _import,

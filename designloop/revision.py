@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from designloop.campaign.composition import Composition, Stage
 from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.compose.dies import spec_metrics
 from designloop.errors import CampaignError
@@ -104,10 +105,12 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
             "fidelity": campaign.fidelity,
             "summary": declaration.summary,
             "source": declaration.source,
+            **_stages(campaign.composition),
         },
         "parameters": campaign.space.to_json()["parameters"],
         "fixed": {n: [v, _unit_of(campaign, n)] for n, v in campaign.fixed.items()},
         "process": [{"name": v.name, "unit": v.unit, "mean": v.mean, "sd": v.sd} for v in campaign.process],
+        **({"realizations": list(campaign.realizations)} if campaign.realizations else {}),
         "metrics": units,
         "objective": {
             "metric": objective.metric,
@@ -138,6 +141,23 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
     }
 
 
+def _stages(composition: Composition | None) -> dict[str, Any]:
+    """What answers in every stage, where it is not one plain oracle."""
+    return {"stages": [_stage(s) for s in composition.stages]} if composition else {}
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    rule = stage.escalation
+    return {
+        "name": stage.name,
+        "oracle": stage.oracle.name,
+        "options": dict(stage.oracle.options),
+        "version": stage.declaration.version,
+        "inputs": {joint.input: joint.source for joint in stage.joints},
+        "escalate": rule and {**vars(rule), "to": vars(rule.to), "spread": dict(rule.spread)},
+    }
+
+
 def _goal(campaign: Campaign) -> dict[str, Any] | None:
     goal = campaign.goal
     return None if goal is None else {**vars(goal), "aims": [vars(aim).copy() for aim in goal.aims]}
@@ -157,11 +177,13 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
     fixed = {
         "the oracle": ("oracle", "name"),
         "the oracle's options": ("oracle", "options"),
+        "the stages": ("oracle", "stages"),
         "the fidelity": ("oracle", "fidelity"),
         "the objective": ("objective", "metric"),
         "the objective's direction": ("objective", "minimize"),
         "the fixed inputs": ("fixed",),
         "the process variables": ("process",),
+        "the realizations": ("realizations",),
         "the seed": ("seed",),
     }
     if old["name"] != record["name"]:
@@ -174,7 +196,7 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
         after: Any = record
         for key in path:
             before, after = before.get(key), after.get(key)
-        if before != after:
+        if _versionless(before) != _versionless(after):
             raise CampaignError(
                 f"the edited campaign changes {words} from {before!r} to {after!r}, so its trials would not "
                 "compare with those of the run.",
@@ -188,6 +210,19 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
             f"the edited campaign adds, removes or changes the unit of: {changed}.",
             instead="Ranges may widen and constraints may come; for other parameters start a new run.",
         )
+
+
+def versions_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the oracles that a campaign record names, by name."""
+    oracle = entry["oracle"]
+    stages = oracle.get("stages") or [{"oracle": oracle["name"], "version": oracle["version"]}]
+    return {stage["oracle"]: stage["version"].partition("+")[0] for stage in stages}
+
+
+def _versionless(part: Any) -> Any:
+    """Stages without their versions, which a trained model may change; anything else as it is."""
+    is_stages = isinstance(part, list) and all(isinstance(s, Mapping) and "version" in s for s in part)
+    return [{k: v for k, v in s.items() if k != "version"} for s in part] if is_stages else part
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ import numpy as np
 from designloop import goals, record, revision, rundir, stopping
 from designloop.campaign import loads
 from designloop.campaign.model import Campaign
-from designloop.compose import CampaignOracle
+from designloop.compose import CampaignOracle, oracle_of
+from designloop.compose.teaching import Teaching
 from designloop.discovery import find
 from designloop.errors import DesignloopError, RunError
 from designloop.execution import InProcess
@@ -73,7 +74,11 @@ def recorded_campaign(run: RunRecord) -> Campaign:
     """The latest revision of a run's campaign, from its journal alone and the files that it names."""
     entry = run.campaign
     return loads(
-        entry["yaml"], folder=Path(entry["folder"]), name=f"{run.name}/campaign.yaml", unnamed=entry["name"]
+        entry["yaml"],
+        folder=Path(entry["folder"]),
+        name=f"{run.name}/campaign.yaml",
+        unnamed=entry["name"],
+        versions=revision.versions_of(entry),
     )
 
 
@@ -99,8 +104,7 @@ class Parts:
     @classmethod
     def of(cls, campaign: Campaign) -> Parts:
         """Find the oracle and make the strategy. Raises OracleError, CampaignError."""
-        oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
-        asked = CampaignOracle(campaign=campaign, oracle=oracle)
+        asked = CampaignOracle(campaign=campaign, oracle=oracle_of(campaign))
         return cls(oracle=asked, strategies=strategies_of(campaign), truth=_truth(campaign))
 
 
@@ -156,14 +160,16 @@ def _go(
     if begun:
         begun(directory)
     mirror = _start_mirror(campaign, directory)
+    known = record.gather(journal.records, directory=directory)
     loop = Loop(
         campaign=campaign,
         journal=journal,
-        run=record.gather(journal.records, directory=directory),
+        run=known,
         strategies=parts.strategies,
-        executor=InProcess(parts.oracle),
+        executor=InProcess(Teaching(campaign).oracle(known) if known.lessons else parts.oracle),
         watch=watch,
         truth=parts.truth,
+        teacher=Teacher(campaign),
     )
     try:
         ended = loop.go()
@@ -175,6 +181,14 @@ def _go(
         if mirror:
             mirror.finish(_patience(directory))
     return ended
+
+
+class Teacher(Teaching):
+    """Teaches between trials, and runs what it taught."""
+
+    def executor(self, run: RunRecord) -> InProcess:
+        """Asks the oracle with the surrogates that the run's lessons put to work."""
+        return InProcess(self.oracle(run))
 
 
 def _patience(directory: Path) -> float:

@@ -7,7 +7,8 @@ from typing import IO, Any
 import click
 
 from designloop import __version__
-from designloop.cli import campaigns, compare, oracles, runs
+from designloop.cli import campaigns, compare, datasets, models, oracles, runs, training
+from designloop.cli.sources import sources
 from designloop.errors import DesignloopError
 
 
@@ -52,5 +53,14 @@ def main() -> None:
     """
 
 
-for _command in (*runs.COMMANDS, *campaigns.COMMANDS, *compare.COMMANDS, oracles.group):
+models.group.add_command(training.train)
+for _command in (
+    *runs.COMMANDS,
+    sources,
+    *campaigns.COMMANDS,
+    *compare.COMMANDS,
+    oracles.group,
+    datasets.group,
+    models.group,
+):
     main.add_command(_command)

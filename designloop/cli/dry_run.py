@@ -10,8 +10,7 @@ import numpy as np
 from designloop.campaign import load, validate_report
 from designloop.campaign.model import Campaign
 from designloop.cli.screen import quantity
-from designloop.compose import CampaignOracle
-from designloop.discovery import find
+from designloop.compose import CampaignOracle, oracle_of
 from designloop.execution import Outcome, Task
 from designloop.execution.inprocess import attempt
 from designloop.oracle import Context, Value
@@ -21,7 +20,7 @@ from designloop.revision import seed_of
 def dry_run(path: Path, overrides: Sequence[str]) -> str:
     """The validation report, then one call of the oracle at the baseline or the centre of the space."""
     campaign = load(path, overrides=overrides)
-    oracle = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
+    oracle = oracle_of(campaign)
     design = _first_design(campaign)
     context = Context(seed=seed_of(campaign.seed, "oracle", 0), fidelity=campaign.fidelity)
     task = Task(trial=0, attempt=1, design=design, context=context)

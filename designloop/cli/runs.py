@@ -72,15 +72,18 @@ def resume(run: str | None, campaign: Path | None, overrides: tuple[str, ...], f
     """Go on with a run; without a name: the last unfinished one."""
     from designloop.campaign import load, loads
     from designloop.record import read
+    from designloop.revision import versions_of
     from designloop.rundir import find
 
     directory = find(run, folder=folder) if run else _last_unfinished(folder)
     edited = None
-    if campaign:
-        edited = load(campaign, overrides=overrides)
-    elif overrides:
+    if campaign or overrides:
         latest = read(directory).campaign
-        edited = loads(latest["yaml"], folder=Path(latest["folder"]), overrides=overrides)
+        versions = versions_of(latest)
+    if campaign:
+        edited = load(campaign, overrides=overrides, versions=versions)
+    elif overrides:
+        edited = loads(latest["yaml"], folder=Path(latest["folder"]), overrides=overrides, versions=versions)
 
     def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
         from designloop.session import resume as go_on
@@ -135,6 +138,7 @@ def _last_screen(run: RunRecord) -> None:
     from designloop.tracking import state, ui_command
 
     click.echo("\n" + last_screen(answer(run)))
+    _say_who_answered(run)
     if run.status == "paused":
         click.echo(f"\nThe run waits. When the cause is mended: designloop resume {run.name}")
         click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
@@ -152,12 +156,24 @@ def _last_screen(run: RunRecord) -> None:
     sys.exit(PAUSED if run.status == "paused" else 0)
 
 
+def _say_who_answered(run: RunRecord) -> None:
+    from designloop.answered import lines_of
+
+    for line in lines_of(run):
+        click.echo(line)
+    promoted = [entry for entry in run.lessons if entry["promoted"]]
+    if promoted:
+        path = _short(run.directory / promoted[-1]["path"])
+        click.echo(f"  To use the last one elsewhere: designloop model import {path} --as NAME")
+
+
 def _short(path: Path) -> str:
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
 
-def _record(run: str | None, folder: Path | None) -> RunRecord:
+def find_record(run: str | None, folder: Path | None) -> RunRecord:
+    """The run that a name, a unique prefix or nothing stands for; raises RunError."""
     from designloop.record import read
     from designloop.rundir import all_runs, find
 
@@ -176,7 +192,7 @@ def status(run: str | None, folder: Path | None) -> None:
     """Say what runs, since when, and how long it may take; from any shell."""
     from designloop.cli.views import status_text
 
-    click.echo(status_text(_record(run, folder)))
+    click.echo(status_text(find_record(run, folder)))
 
 
 @click.command(name="list")
@@ -195,7 +211,7 @@ def show(run: str | None, folder: Path | None) -> None:
     """Show every trial of a run."""
     from designloop.cli.views import trials_text
 
-    click.echo(trials_text(_record(run, folder)))
+    click.echo(trials_text(find_record(run, folder)))
 
 
 @click.command()
@@ -205,7 +221,9 @@ def best(run: str | None, folder: Path | None) -> None:
     """Show the answer of a run: best design or what was learned, and whether to believe the model."""
     from designloop.report import answer, last_screen
 
-    click.echo(last_screen(answer(_record(run, folder))))
+    record = find_record(run, folder)
+    click.echo(last_screen(answer(record)))
+    _say_who_answered(record)
 
 
 @click.command()
@@ -217,7 +235,7 @@ def why(words: tuple[str, ...], folder: Path | None) -> None:
 
     if len(words) > 2 or not words[-1].isdigit():
         raise RunError("'why' takes a run, or none for the latest, and the number of a trial: why RUN 31.")
-    click.echo(why_text(_record(words[0] if len(words) == 2 else None, folder), int(words[-1])))
+    click.echo(why_text(find_record(words[0] if len(words) == 2 else None, folder), int(words[-1])))
 
 
 @click.command()
@@ -228,7 +246,7 @@ def export(run: str | None, folder: Path | None, output: Path | None) -> None:
     """Write all trials as a table, with units in the headers."""
     from designloop.report import write_csv, write_xlsx
 
-    record = _record(run, folder)
+    record = find_record(run, folder)
     path = output or Path(f"{record.name}.csv")
     writers = {".csv": write_csv, ".xlsx": write_xlsx}
     if path.suffix.lower() not in writers:
@@ -250,7 +268,7 @@ def replay(run: str | None, folder: Path | None, verify: bool) -> None:
     from designloop.replay import environment_differences
     from designloop.replay import replay as replayed
 
-    record = _record(run, folder)
+    record = find_record(run, folder)
     for difference in environment_differences(record):
         click.echo(f"environment: {difference}")
     results = replayed(record.directory, watch=lambda result: click.echo(replay_line(result)))
@@ -267,7 +285,7 @@ def sync(run: str | None, folder: Path | None, uri: str | None) -> None:
     """Complete the MLflow record of a run from its journal."""
     from designloop.tracking import sync as synced
 
-    record = _record(run, folder)
+    record = find_record(run, folder)
     if not (uri or record.campaign["tracking"]["uri"]):
         raise RunError(f"{record.name} has 'tracking: off'. Name a store: --uri sqlite:///FILE.")
     click.echo(f"bringing {record.name} into MLflow ...")

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from designloop.answered import lines_of
 from designloop.cli import learned
 from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
 from designloop.errors import DesignloopError, RunError
@@ -59,6 +60,7 @@ def status_text(run: RunRecord) -> str:
     if best:
         lines.append(f"  best so far: {value_text(run, best)} (trial {best.index}): {design_text(run, best)}")
     lines += learned.status_lines(run)
+    lines += [f"  {line}" for line in lines_of(run)]
     return "\n".join(lines + _mirror(run))
 
 

@@ -11,8 +11,7 @@ from designloop.campaign.model import Campaign
 from designloop.compare.contenders import Contender
 from designloop.compare.setup import Setup
 from designloop.compare.source import Answer, Design, Reference, asked, in_scope, noise_of, noisy
-from designloop.compose import CampaignOracle
-from designloop.discovery import find
+from designloop.compose import CampaignOracle, oracle_of
 from designloop.errors import CampaignError
 from designloop.execution import Task
 from designloop.execution.inprocess import attempt
@@ -39,7 +38,7 @@ class Simulated:
     @classmethod
     def of(cls, setup: Setup, campaign: Campaign, known: Reference | None = None) -> Simulated:
         """From a setup. Raises OracleError, CampaignError."""
-        found = find(campaign.oracle_name, folder=campaign.folder, options=campaign.oracle_options)
+        found = oracle_of(campaign)
         source = cls(
             setup=setup, campaign=campaign, oracle=CampaignOracle(campaign=campaign, oracle=found),
             problem=asked(setup, campaign, campaign.seed), noise={}, known=known,

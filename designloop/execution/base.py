@@ -37,6 +37,8 @@ class Outcome:
     reason: str | None = None
     seconds: float = 0.0
     artifacts: Mapping[str, Path] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON by the oracle: how the answer came about."""
 
 
 class Executor(Protocol):

@@ -44,7 +44,11 @@ def attempt(oracle: Evaluate, task: Task) -> Outcome:
     except Infeasible as answer:
         finite = {n: o for n, o in answer.metrics.items() if n not in non_finite(answer.metrics)}
         return Outcome(
-            status="infeasible", metrics=finite, reason=answer.reason, seconds=time.perf_counter() - start
+            status="infeasible",
+            metrics=finite,
+            reason=answer.reason,
+            seconds=time.perf_counter() - start,
+            notes=answer.notes,
         )
     except (Exception, SystemExit) as error:
         _keep_traceback(task)
@@ -55,7 +59,13 @@ def attempt(oracle: Evaluate, task: Task) -> Outcome:
     if broken:
         values = ", ".join(f"{name} = {result.metrics[name].value}" for name in broken)
         return Outcome(status="failed", reason=f"not a finite number: {values}", seconds=seconds)
-    return Outcome(status="completed", metrics=result.metrics, seconds=seconds, artifacts=result.artifacts)
+    return Outcome(
+        status="completed",
+        metrics=result.metrics,
+        seconds=seconds,
+        artifacts=result.artifacts,
+        notes=result.notes,
+    )
 
 
 def _keep_traceback(task: Task) -> None:

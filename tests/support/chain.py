@@ -43,7 +43,7 @@ CAMPAIGN = """
 version: 1
 name: chain
 seed: 5
-oracle: ./simulate.py:simulate
+oracle: {oracle}
 {question}
 strategy: {strategy}
 stop: {{trials: {trials}}}
@@ -61,11 +61,14 @@ class Chain:
         trials: int,
         strategy: str = "{name: gp_ucb, initial: {sobol: 4}}",
         question: str = "objectives: [minimize: height]",
+        oracle: str = "./simulate.py:simulate",
     ) -> None:
         self.folder = folder
         (folder / "simulate.py").write_text(ORACLE)
         self.campaign = folder / "chain.yaml"
-        self.campaign.write_text(CAMPAIGN.format(strategy=strategy, trials=trials, question=question))
+        self.campaign.write_text(
+            CAMPAIGN.format(strategy=strategy, trials=trials, question=question, oracle=oracle)
+        )
         self._server = subprocess.Popen(
             [sys.executable, "-m", "support.forkserver"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
