@@ -87,3 +87,22 @@ def test_mlflow_gets_rates_per_trial_and_errors_per_retraining() -> None:
     assert points["retraining/oracle.E.rmse_before"] == (0.2, 1)
     assert points["retraining/oracle.promoted"] == (0.0, 1)
     assert content.escalation(run.trials[0].attempts[0])["escalation/oracle.answers"] == 10
+
+
+def test_mlflow_is_told_of_every_stage_and_the_solver_behind_it() -> None:
+    rule = {"to": {"name": "polysilicon"}, "audit": 0.02, "spread": {"E": 0.15}}
+    stages = [
+        {"name": "film", "oracle": "./film.dlmodel", "version": "abc+polysilicon:1", "escalate": rule},
+        {"name": "device", "oracle": "magnetometer", "version": "1", "inputs": {"youngs_modulus": "film.E"}},
+    ]
+    oracle = {"name": "pipeline", "version": "1", "stages": stages}
+    objective = {"metric": "noise", "minimize": True, "mode": "mean", "unit": "nT"}
+    run = run_of(
+        proposal(0), oracle=oracle, objective=objective, strategy={"name": "sobol"}, seed=1,
+        realizations=["film.realization"],
+    )  # fmt: skip
+    params = overview.parent_content(run, live=False).params
+    assert params["stage.film.escalate"] == "to polysilicon, audit 2 %"
+    assert params["stage.film.escalate.E"] == "above 0.15"
+    assert params["stage.device.youngs_modulus"] == "from film.E"
+    assert params["process.film.realization"] == "every die its own"

@@ -93,6 +93,7 @@ def test_the_wheel_holds_engine_oracles_and_campaigns_and_nothing_else(wheel: Pa
         modules = {str(p.relative_to(ROOT / folder)) for p in (ROOT / folder).rglob("*.py")}
         assert modules <= {n.removeprefix(f"{package}/") for n in names if n.startswith(f"{package}/")}
     assert {"designloop/py.typed", "designloop/campaigns/magnetometer.yaml"} <= set(names)
+    assert "designloop/campaigns/beam_moduli.dlmodel" in names
 
 
 def test_the_wheel_runs_its_demonstration_without_a_checkout(wheel: Path, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
         "oracle.version": oracle.get("version"),
         "fidelity": oracle.get("fidelity"),
         **{f"oracle.{k}": v for k, v in (oracle.get("options") or {}).items()},
+        **{k: v for s in oracle.get("stages") or () for k, v in _stage(s).items()},
         "strategy": strategy["name"],
         **{f"strategy.{k}": v for k, v in (strategy.get("options") or {}).items()},
         **{f"initial.{k}": v for k, v in (strategy.get("initial") or {}).items()},
@@ -73,8 +74,21 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
         **{f"fixed.{k}": _quantity(v) for k, v in (campaign.get("fixed") or {}).items()},
         **{f"process.{p['name']}": f"normal, mean {p['mean']:.12g} {p['unit']}, sd {p['sd']:.12g} {p['unit']}"
            for p in campaign.get("process") or ()},
+        **{f"process.{name}": "every die its own" for name in campaign.get("realizations") or ()},
     }  # fmt: skip
     return {safe(key): text(value) for key, value in params.items() if value is not None}
+
+
+def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """One oracle of several, with what feeds it and which solver stands behind it."""
+    name, rule = f"stage.{stage['name'] or 'oracle'}", stage.get("escalate") or {}
+    said = {name: stage["oracle"], f"{name}.version": stage["version"]}
+    said |= {f"{name}.{k}": v for k, v in (stage.get("options") or {}).items()}
+    said |= {f"{name}.{k}": f"from {source}" for k, source in (stage.get("inputs") or {}).items()}
+    if rule:
+        said[f"{name}.escalate"] = f"to {rule['to']['name']}, audit {100 * rule['audit']:g} %"
+        said |= {f"{name}.escalate.{k}": f"above {v:g}" for k, v in (rule.get("spread") or {}).items()}
+    return said
 
 
 def _objective(objective: Mapping[str, Any]) -> str:
