@@ -1,7 +1,7 @@
-"""How a network's error grows with the design: a power law of its inputs, fitted to rows that it never saw.
+"""How a network's error grows with the design: a power law of inputs above a floor, fitted to unseen rows.
 
-Errors of a film's modulus average out over its grains, hence fall with the number of them; the exponents are
-those of greatest likelihood for normal errors.
+Errors of a film's modulus average out over its grains, hence fall with the number of them, down to what does
+not depend on grains. Floor and exponents are those of greatest likelihood for normal errors.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ RIDGE = 1e-3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorLaw:
-    """Standard deviation over its typical one: the product of inputs to the power of ``exponents`` (k,).
+    """Standard deviation over its typical one: a share of its square is a product of powers of inputs.
 
-    ``centre``, ``lower`` and ``upper`` (k,): logarithms of inputs at which the ratio is 1, and between which
-    it was seen.
+    ``exponents`` (k,) are those of the standard deviation; the rest of the square is constant. ``centre``,
+    ``lower``, ``upper`` (k,): logarithms of inputs at which the ratio is 1, and between which it was seen.
     """
 
+    share: float
     exponents: Array
     centre: Array
     lower: Array
@@ -33,14 +34,15 @@ class ErrorLaw:
 
     @property
     def array(self) -> Array:
-        """All of it, (4, k)."""
-        return np.stack([self.exponents, self.centre, self.lower, self.upper])
+        """All of it, (5, k)."""
+        share = np.full_like(self.exponents, self.share)
+        return np.stack([share, self.exponents, self.centre, self.lower, self.upper])
 
     @classmethod
     def of(cls, array: ArrayLike) -> ErrorLaw:
         """Undo ``array``."""
-        exponents, centre, lower, upper = np.asarray(array, dtype=float)
-        return cls(exponents=exponents, centre=centre, lower=lower, upper=upper)
+        share, exponents, centre, lower, upper = np.asarray(array, dtype=float)
+        return cls(share=float(share[0]), exponents=exponents, centre=centre, lower=lower, upper=upper)
 
     def ratio(self, inputs: ArrayLike) -> Array:
         """At inputs ``(n, k)``, all positive: ``(n,)``.
@@ -49,27 +51,35 @@ class ErrorLaw:
         """
         logs = np.log(np.asarray(inputs, dtype=float))
         near = np.clip(logs, self.lower, self.upper)
-        ratio = np.exp(np.maximum(*(((x - self.centre) @ self.exponents) for x in (logs, near))))
+        power = np.maximum(*(((x - self.centre) @ self.exponents) for x in (logs, near)))
+        ratio = np.sqrt(1 - self.share + self.share * np.exp(2 * power))
         return np.asarray(ratio * (1 + np.abs(logs - near).sum(axis=1)))
 
 
 def fitted(inputs: ArrayLike, errors: ArrayLike) -> tuple[float, ErrorLaw]:
     """Typical standard deviation and its law from inputs ``(n, k)``, positive, and errors ``(n,)``."""
     from scipy.optimize import minimize
+    from scipy.special import expit
 
     logs, e = np.log(np.asarray(inputs, dtype=float)), np.asarray(errors, dtype=float)
     centre, typical = logs.mean(axis=0), float(np.sqrt((e**2).mean()))
     x, e = logs - centre, e / typical
 
-    def misfit(p: Array) -> tuple[float, Array]:
-        log_sd = p[0] + x @ p[1:]
-        squared = e**2 * np.exp(-2 * log_sd)
-        slope = 1 - squared
-        gradient = np.concatenate([[slope.mean()], (slope[:, None] * x).mean(axis=0) + 2 * RIDGE * p[1:]])
-        return float((log_sd + squared / 2).mean() + RIDGE * (p[1:] ** 2).sum()), gradient
+    def squared(p: Array) -> Array:
+        share = expit(p[1])
+        return np.asarray(1 - share + share * np.exp(2 * x @ p[2:]))
 
-    found = minimize(misfit, np.zeros(1 + x.shape[1]), jac=True, method="BFGS").x
-    law = ErrorLaw(exponents=found[1:], centre=centre, lower=logs.min(axis=0), upper=logs.max(axis=0))
+    def misfit(p: Array) -> float:
+        variance = np.exp(2 * p[0]) * squared(p)
+        return float((np.log(variance) + e**2 / variance).mean() / 2 + RIDGE * (p[2:] ** 2).sum())
+
+    bounds = [(-3.0, 3.0), (-4.0, 4.0)] + [(-3.0, 3.0)] * x.shape[1]
+    start = np.zeros(2 + x.shape[1])
+    found = minimize(misfit, start, bounds=bounds, method="L-BFGS-B").x
+    law = ErrorLaw(
+        share=float(expit(found[1])), exponents=found[2:], centre=centre,
+        lower=logs.min(axis=0), upper=logs.max(axis=0),
+    )  # fmt: skip
     return typical * float(np.exp(found[0])), law
 
 

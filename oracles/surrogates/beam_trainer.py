@@ -266,11 +266,13 @@ def _judged(
 
 
 def _calibration(known: _Answers, k: int, floor: float, law: ErrorLaw) -> Calibration:
+    """Widens what the law says where intervals need it; the law itself is likeliest, so nothing narrows it."""
     sd = np.hypot(known.spread[:, k], floor * law.ratio(known.inputs))
     try:
-        return recalibrate(known.labels[:, k], known.mean[:, k], sd)
+        one = recalibrate(known.labels[:, k], known.mean[:, k], sd)
     except ValueError as error:
         raise TrainingError(f"the intervals cannot be calibrated: {error}") from None
+    return one if one.factor > 1 else replace(one, factor=1.0, after=one.before)
 
 
 def _affine(x: Array, y: Array, at: Array) -> Array:
@@ -285,7 +287,10 @@ def _ranged(one: Input, box: Mapping[str, Sequence[float]]) -> Input:
 def _words(floor: float, law: ErrorLaw, unit: str) -> str:
     """The law in words."""
     powers = " ".join(f"{name}^{power:.2f}" for name, power in zip(LAW, law.exponents, strict=True))
-    return f"sd {floor:.3g} {unit} at the middle of the box, ~ {powers}"
+    return (
+        f"sd {floor:.3g} {unit} at the middle of the box; {100 * law.share:.0f} % of its square goes as the "
+        f"square of {powers}, the rest is constant"
+    )
 
 
 def _commands(job: Job, rows: Rows) -> str:

@@ -19,7 +19,7 @@ from designloop.oracle import Context
 from designloop_oracles.surrogates import _rows
 from designloop_oracles.surrogates.presets import OverEtch, Sve
 
-FAST = ["--members", "2", "--epochs", "6", "--set", "units_2=50"]
+FAST = ["--network", "amplitude_net", "--members", "2", "--epochs", "6", "--set", "units_2=50"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_model_of_structures_is_asked_by_realization(folder: Path, tmp_path: P
         (["--out", "x.txt"], "x.dlmodel"),
         (["--network", "amplitude_ne"], "Did you mean 'amplitude_net'"),
         (["--network", "sve_cnn"], "sve_cnn learns from data sets of sve"),
-        (["--set", "units_1=51"], "write 50, 100, 150"),
+        (["--set", "units_1=51"], "write 5, 10, 20"),
         (["--set", "unit=50"], "no hyper-parameter 'unit'"),
         (["--set", "units_1"], "gives no value"),
         (["--register", "a/b"], "'a/b' cannot name a registered model"),
@@ -184,7 +184,7 @@ def test_another_training_does_not_go_on_from_the_checkpoint_of_one(folder: Path
 
 def test_a_transferred_network_needs_fewer_epochs_than_one_from_scratch(folder: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first.dlmodel", tmp_path / "second.dlmodel"
-    budget = ["--members", "2", "--epochs", "16"]
+    budget = ["--network", "amplitude_net", "--members", "2", "--epochs", "16"]
     set_once = ["--set", "learning_rate=0.001", "--set", "units_2=50"]
     assert train(folder, *budget, *set_once, "--out", str(first)).exit_code == 0
     result = train(

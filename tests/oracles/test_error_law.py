@@ -6,26 +6,24 @@ import pytest
 from designloop_oracles.surrogates._error_law import ErrorLaw, columns, fitted
 
 LAW = ErrorLaw(
-    exponents=np.array([-0.5, 1.0]), centre=np.log([60.0, 1.0]),
+    share=0.7, exponents=np.array([-0.5, 1.0]), centre=np.log([60.0, 1.0]),
     lower=np.log([40.0, 0.5]), upper=np.log([150.0, 2.0]),
 )  # fmt: skip
 
 
-def test_exponents_and_size_of_normal_errors_are_found_again():
+def test_a_floor_and_a_power_law_above_it_are_found_again():
     rng = np.random.default_rng(3)
     inputs = np.exp(rng.uniform(LAW.lower, LAW.upper, (4000, 2)))
     sd = 0.2 * LAW.ratio(inputs)
     typical, found = fitted(inputs, sd * rng.standard_normal(4000))
-    # the standard error of an exponent is 1 / sqrt(2 n) over the spread of its logarithm: 0.03
-    np.testing.assert_allclose(found.exponents, LAW.exponents, atol=0.09)
-    np.testing.assert_allclose(typical * found.ratio(inputs), sd, rtol=0.15)
+    np.testing.assert_allclose(typical * found.ratio(inputs), sd, rtol=0.12)
 
 
-def test_errors_that_depend_on_nothing_have_small_exponents():
+def test_errors_that_depend_on_nothing_have_one_size():
     rng = np.random.default_rng(4)
     inputs = np.exp(rng.uniform(LAW.lower, LAW.upper, (4000, 2)))
-    _, found = fitted(inputs, rng.standard_normal(4000))
-    assert np.abs(found.exponents).max() < 0.09
+    typical, found = fitted(inputs, rng.standard_normal(4000))
+    np.testing.assert_allclose(typical * found.ratio(inputs), 1, rtol=0.12)
 
 
 def test_the_ratio_is_one_at_the_centre():
@@ -35,7 +33,7 @@ def test_the_ratio_is_one_at_the_centre():
 @pytest.mark.parametrize("beyond", [(300.0, 1.0), (20.0, 1.0), (60.0, 4.0), (60.0, 0.25)])
 def test_beyond_what_was_seen_the_error_is_larger_than_at_the_border(beyond):
     border = np.clip(beyond, np.exp(LAW.lower), np.exp(LAW.upper))
-    assert LAW.ratio([beyond])[0] > 1.5 * LAW.ratio([border])[0]
+    assert LAW.ratio([beyond])[0] > 1.4 * LAW.ratio([border])[0]
 
 
 def test_a_law_comes_back_from_its_numbers():
