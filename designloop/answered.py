@@ -38,6 +38,7 @@ class Answered:
     seconds: float
     """What the solver took."""
     audits: Mapping[str, Audit] = field(default_factory=dict)
+    """Of the last version at work."""
     versions: tuple[str, ...] = ()
     """Versions of the model in the order in which they were at work."""
 
@@ -111,12 +112,13 @@ def _one(stage: str, figures: Iterable[Mapping[str, Any]]) -> Answered:
     rows: dict[str, list[list[float]]] = {}
     versions: dict[str, None] = {}
     answers, seconds = 0, 0.0
+    figures = list(figures)
     for f in figures:
         solver.update(f["solver"])
         answers += f["answers"]
         seconds += f["seconds"]
         versions[f["version"]] = None
-        for metric, found in f["audits"].items():
+        for metric, found in f["audits"].items() if f["version"] == figures[-1]["version"] else ():
             rows.setdefault(metric, []).extend(found)
     return Answered(
         stage=stage,

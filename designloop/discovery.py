@@ -269,6 +269,8 @@ class FileOracle:
     def __init__(self, path: Path, attribute: str, options: Mapping[str, Value], oracle: Oracle) -> None:
         self._key = (str(path), attribute, dict(options))
         self._oracle = oracle
+        self.content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        """Digest of the file when it was loaded."""
 
     @property
     def declaration(self) -> Declaration:

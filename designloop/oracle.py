@@ -138,6 +138,8 @@ class Declaration:
     """Accuracies to choose from, the cheapest first."""
     realizations: Realizations | None = None
     """Where outputs are statistics over realizations."""
+    trained: bool = False
+    """True where a trained model answers, which knows how sure it is."""
 
     def __post_init__(self) -> None:
         for fidelity in self.fidelities:

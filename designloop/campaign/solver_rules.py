@@ -25,7 +25,18 @@ def resolve_escalation(
     solver = OracleChoice(name=spec.to.name, options=spec.to.options)
     behind = declared(solver, folder=folder, problems=problems, path=(*path, "to"))
     together = declaration
+    with problems.at(path):
+        if not declaration.trained:
+            raise Refused(
+                f"{declaration.name} is no trained model, so that nothing says when it is unsure.",
+                "Leave escalate out, or name a model: models:/NAME@champion or ./FILE.dlmodel.", key=True,
+            )  # fmt: skip
     with problems.at((*path, "to")):
+        if behind.trained:
+            raise Refused(
+                f"{spec.to.name} is a trained model, and a model does not check another.",
+                "Name the solver that made the labels.",
+            )
         try:
             together = escalated(declaration, behind, refuse_outside=spec.outside == "refuse")
         except OracleError as error:
@@ -49,6 +60,9 @@ def _spread(written: Measure | Mapping[str, Measure] | None, declaration: Declar
     if written is None:
         return {}
     outputs = {o.name: o for o in declaration.outputs}
+    for one in [written] if isinstance(written, Measure) else written.values():
+        if one.unit == "%":
+            raise Refused(f"a spread of {one} says not of what.", "Write it in the output's unit: 0.5 GPa.")
     if isinstance(written, Measure):
         alike = [
             o for o in outputs.values() if written.unit is None or units.compatible(written.unit, o.unit)

@@ -33,6 +33,7 @@ def sources(run: str | None, folder: Path | None, trial: int | None, samples: in
     The dies are sampled again with one source held still at a time; the oracle answers each sample once
     per source, and once with all. The figures are kept in the run as sources.json.
     """
+    from designloop.cli.views import is_held
     from designloop.compose.sources import sources as measured
     from designloop.compose.teaching import Teaching
     from designloop.oracle import Context
@@ -40,6 +41,8 @@ def sources(run: str | None, folder: Path | None, trial: int | None, samples: in
     from designloop.session import recorded_campaign
 
     record = find_record(run, folder)
+    if is_held(record.directory):
+        raise RunError(f"{record.name} is at work. Wait until it has ended, then ask again.")
     chosen = _trial(record, trial)
     campaign = recorded_campaign(record)
     context = Context(

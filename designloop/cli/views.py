@@ -65,12 +65,12 @@ def status_text(run: RunRecord) -> str:
 
 
 def _state(run: RunRecord) -> str:
-    if run.status == "running" and not _is_held(run.directory):
+    if run.status == "running" and not is_held(run.directory):
         return "stopped"
     return run.status
 
 
-def _is_held(directory: Path) -> bool:
+def is_held(directory: Path) -> bool:
     """True where a process holds the journal's lock."""
     import fcntl
 

@@ -17,9 +17,13 @@ from designloop.oracle import Declaration, Infeasible, Observation, Result, Valu
 FILE = "answers.jsonl"
 
 
-def question(declaration: Declaration, inputs: Mapping[str, Value], seed: int) -> str:
-    """A name for one question to one oracle: 16 hexadecimal digits of all that decides the answer."""
+def question(declaration: Declaration, inputs: Mapping[str, Value], seed: int, *, content: str = "") -> str:
+    """A name for one question to one oracle: 16 hexadecimal digits of all that decides the answer.
+
+    ``content``: digest of the oracle's own file, where it comes from one.
+    """
     asked = [
+        content,
         declaration.name,
         declaration.version,
         sorted((name, repr(value)) for name, value in declaration.options.items()),

@@ -109,17 +109,15 @@ class Escalated:
         if self.rule.outside == "refuse" and any(beyond):
             raise OracleError(next(b for b in beyond if b))
         inside = [n for n, words in enumerate(beyond) if words is None]
-        parts = (
-            self.surrogate.parts([complete[n] for n in inside], [seeds[n] for n in inside]) if inside else {}
-        )
-        place = {n: k for k, n in enumerate(inside)}
+        known = self._predicted([complete[n] for n in inside], [seeds[n] for n in inside])
+        predictions = dict(zip(inside, known, strict=True))
         kept = Answers(context.answers)
         answers: list[Result | Infeasible] = []
         for n, (inputs, seed) in enumerate(zip(complete, seeds, strict=True)):
-            predicted = {o.name: _part(parts[o.name], place[n]) for o in self._outputs} if n in place else {}
+            predicted = predictions.get(n, {})
             why = self._why(predicted, inputs, seed)
             if why is None:
-                answers.append(_answered(predicted, version=self._version))
+                answers.append(_answered(predicted, version=self._version, key=self._key(inputs, seed)))
             else:
                 one = replace(context, seed=seed, seeds=(), directory=context.directory if n == 0 else None)
                 answers.append(self._solved(inputs, one, why, predicted, kept))
@@ -138,6 +136,24 @@ class Escalated:
         defaults = {i.name: i.default for i in self.surrogate.declaration.inputs if i.default is not None}
         return {**defaults, **parameters}
 
+    def _predicted(
+        self, inputs: Sequence[Inputs], seeds: Sequence[int]
+    ) -> list[dict[str, tuple[float, float]]]:
+        """Mean and epistemic standard deviation by output; empty where the model can say nothing."""
+        try:
+            parts = self.surrogate.parts(inputs, seeds) if inputs else {}
+        except Infeasible:
+            if len(inputs) == 1:
+                return [{}]
+            alone = [self._predicted([i], [s]) for i, s in zip(inputs, seeds, strict=True)]
+            return [one for (one,) in alone]
+        return [{o.name: _part(parts[o.name], k) for o in self._outputs} for k in range(len(inputs))]
+
+    def _key(self, inputs: Inputs, seed: int) -> str:
+        """Name of one question to the solver, whoever answers it."""
+        asked = to_solver(inputs, self.surrogate.declaration, self.solver.declaration)
+        return question(self.solver.declaration, asked, seed, content=getattr(self.solver, "content", ""))
+
     def _why(self, predicted: Mapping[str, tuple[float, float]], inputs: Inputs, seed: int) -> Why | None:
         if not predicted:
             return "outside"
@@ -155,7 +171,7 @@ class Escalated:
     ) -> Result | Infeasible:
         declaration = self.solver.declaration
         asked = to_solver(inputs, self.surrogate.declaration, declaration)
-        key = question(declaration, asked, context.seed)
+        key = self._key(inputs, context.seed)
         found, artifacts = kept.get(key), {}
         if found is None:
             start = time.perf_counter()
@@ -195,13 +211,13 @@ def to_solver(inputs: Inputs, model: Declaration, solver: Declaration) -> dict[s
     return {n: _in_unit(v, model.input(n).unit, solver.input(n)) for n, v in inputs.items()}
 
 
-def _answered(predicted: Mapping[str, tuple[float, float]], *, version: str) -> Result:
+def _answered(predicted: Mapping[str, tuple[float, float]], *, version: str, key: str) -> Result:
     """The model's own answer: its interval is a bias, never noise."""
     metrics = {
         name: Observation(value=mean, lower=mean - HALF_WIDTH * sd, upper=mean + HALF_WIDTH * sd)
         for name, (mean, sd) in predicted.items()
     }
-    return Result(metrics=metrics, notes={"escalation": {"version": version, "why": None}})
+    return Result(metrics=metrics, notes={"escalation": {"version": version, "why": None, "key": key}})
 
 
 def _part(parts: Parts, row: int) -> tuple[float, float]:
@@ -238,9 +254,12 @@ def _converted(o: Observation, unit: str, to: str) -> Observation:
 def summed(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Notes of many answers as one: how many each oracle gave and why, and what audits found.
 
+    A question that several dies have in common counts once.
+
     ``answers``: all. ``solver``: by reason. ``labels``: keys of the answers a retraining may learn from, in
     order. ``audits``: {metric: [[predicted, sd, solved], ...]}. ``seconds``: what the solver took.
     """
+    notes = list({note["key"]: note for note in notes}.values())
     asked = [n for n in notes if n["why"]]
     audits: dict[str, list[list[float]]] = {}
     for note in asked:

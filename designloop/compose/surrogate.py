@@ -18,6 +18,7 @@ from designloop.learning.parts import HALF_WIDTH, Parts
 from designloop.oracle import (
     Context,
     Declaration,
+    Infeasible,
     Input,
     Observation,
     Output,
@@ -26,6 +27,8 @@ from designloop.oracle import (
 )
 from designloop.units import format_quantity
 
+MODELLED = "modelled"
+"""The word beside every number that a trained model gave, or may have given."""
 ADVICE = (
     "The model was trained within this box: narrow the range to it, train a model on a wider one, or declare "
     "a solver to escalate to."
@@ -63,7 +66,8 @@ class SurrogateOracle:
             stochastic=card.stochastic or bool(self._scattering),
             cheap=not card.stochastic,
             version=card.version,
-            labels=card.labels,
+            labels=tuple(dict.fromkeys((*card.labels, MODELLED))),
+            trained=True,
             source=" ".join(str(card.oracle.get(key, "")) for key in ("name", "version")).strip(),
         )
 
@@ -75,17 +79,29 @@ class SurrogateOracle:
         return tuple(q for q in stems if kinds.get(f"{q}_std") == "std" and q not in kinds)
 
     def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
-        """Answer for one design. Raises OracleError outside the domain box."""
-        return self.evaluate_batch([parameters], replace(context, seeds=()))[0]
+        """Answer for one design. Raises Infeasible, and OracleError outside the domain box."""
+        answer = self.evaluate_batch([parameters], replace(context, seeds=()))[0]
+        if isinstance(answer, Infeasible):
+            raise answer
+        return answer
 
-    def evaluate_batch(self, parameters: Sequence[Mapping[str, Value]], context: Context) -> list[Result]:
+    def evaluate_batch(
+        self, parameters: Sequence[Mapping[str, Value]], context: Context
+    ) -> list[Result | Infeasible]:
         """One answer per design, all predicted at once. Raises OracleError outside the domain box."""
         for design in parameters:
             beyond = self.outside(design)
             if beyond:
                 raise OracleError(f"{beyond} {ADVICE}")
         seeds = list(context.seeds) or [context.seed] * len(parameters)
-        found = self.parts(parameters, seeds)
+        try:
+            found = self.parts(parameters, seeds)
+        except Infeasible as answer:
+            if len(parameters) == 1:
+                return [answer]
+            pairs = zip(parameters, seeds, strict=True)
+            alone = [self.evaluate_batch([p], replace(context, seeds=(s,))) for p, s in pairs]
+            return [one for (one,) in alone]
         rows = {
             m: (p.mean, p.mean - HALF_WIDTH * p.epistemic, p.mean + HALF_WIDTH * p.epistemic)
             for m, p in found.items()
@@ -137,7 +153,8 @@ class SurrogateOracle:
 
 def _realization(card: Card, q: str) -> Output:
     mean = next(o for o in card.outputs if o.name == f"{q}_mean")
-    return Output(q, unit=mean.unit, description=f"one realization: normal ({q}_mean, {q}_std), by the seed")
+    said = f"one realization: normal ({q}_mean, {q}_std), by the seed"
+    return Output(q, unit=mean.unit, description=said, statistic="draw")
 
 
 def _drawn(q: str, mean: Parts, scatter: Parts, seeds: Sequence[int]) -> Parts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,7 @@ def rows_done(folder: Path) -> int:
     for path, first in found(folder):
         if first != done:
             raise DataSetError(f"{folder} misses the rows from {done} to {first - 1}; remove {path.name}.")
-        with np.load(path, allow_pickle=False) as shard:
-            done += int(shard["rows"])
+        done += int(read(path)["rows"])
     return done
 
 
@@ -40,9 +41,12 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataSetError(f"{folder} is no data set: it has no {DESCRIPTION}.")
     try:
-        return dict(json.loads(path.read_text()))
+        found = json.loads(path.read_text())
     except ValueError as error:
         raise DataSetError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(found, dict) or not found.keys() >= {"source", "columns", "summary", "count"}:
+        raise DataSetError(f"{path} describes no data set. Make it again: 'designloop dataset make'.")
+    return found
 
 
 def found(folder: Path) -> list[tuple[Path, int]]:
@@ -53,8 +57,16 @@ def found(folder: Path) -> list[tuple[Path, int]]:
 
 def read(path: Path) -> Arrays:
     """Columns of a shard, and how many ``rows`` it has."""
-    with np.load(path, allow_pickle=False) as shard:
-        return dict(shard)
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            arrays = dict(shard)
+        int(arrays["rows"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataSetError(
+            f"{path} is damaged ({error}). Remove it and the shards after it; 'designloop dataset make' "
+            "makes them again."
+        ) from None
+    return arrays
 
 
 def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -88,8 +88,8 @@ def _located(client: MlflowClient, parsed: re.Match[str], version: str | None) -
             raise OracleError(f"oracle {parsed[0]!r}: the registry knows no model of this id. {HOW}.")
         return model, str(model.artifact_location)
     name = parsed["name"]
-    names = [m.name for m in client.search_registered_models()]
-    if name not in names:
+    if not _is_registered(client, name):
+        names = [m.name for m in client.search_registered_models()]
         near = difflib.get_close_matches(name, names, n=1)
         known = f"Did you mean {near[0]!r}?" if near else f"Registered are: {', '.join(names) or 'none'}."
         raise OracleError(f"oracle {parsed[0]!r}: no model {name!r} is registered. {known}")
@@ -109,6 +109,18 @@ def _located(client: MlflowClient, parsed: re.Match[str], version: str | None) -
         )
     model = _logged(client, _identity(versions[number]))
     return model, str(model.artifact_location if model else versions[number].source)
+
+
+def _is_registered(client: MlflowClient, name: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
 
 
 def _identity(version: Any) -> str | None:

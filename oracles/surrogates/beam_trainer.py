@@ -7,6 +7,7 @@ of the error and calibrate it, those of the test part are seen once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -100,9 +101,14 @@ def warped(
     optimizer = torch.optim.Adam(net.cycle.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * len(pictures))
     parts: dict[str, Any] = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    first, best = 0, np.inf
+    first, best, identity = 0, np.inf, _identity(pictures, options, rate, epochs, seed)
     if checkpoint.is_file():
         kept = torch.load(checkpoint, weights_only=True)
+        if kept.get("identity") != identity:
+            raise TrainingError(
+                f"{checkpoint} belongs to a training with other data or settings. Remove {checkpoint.parent}, "
+                "or repeat the command that began it."
+            )
         first, best = kept["epochs"], kept["best"]
         for name, part in parts.items():
             part.load_state_dict(kept[name])
@@ -120,8 +126,16 @@ def warped(
         best = min(best, float(np.mean(losses)))
         told(epoch + 1, float(np.mean(losses)), best)
         states = {name: part.state_dict() for name, part in parts.items()}
-        _keep(checkpoint, {"epochs": epoch + 1, "best": best, **states})
+        _keep(checkpoint, {"identity": identity, "epochs": epoch + 1, "best": best, **states})
     return net
+
+
+def _identity(pictures: Sequence[Tensor], options: Mapping[str, Any], *settings: Any) -> str:
+    """Hash of all that decides what a training comes to."""
+    found = hashlib.sha256(repr((sorted(options.items()), settings)).encode())
+    for picture in pictures:
+        found.update(picture.numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def energy(sections: Tensor) -> Tensor:
@@ -266,7 +280,7 @@ def _judged(
 
 
 def _calibration(known: _Answers, k: int, floor: float, law: ErrorLaw) -> Calibration:
-    """Widens what the law says where intervals need it; the law itself is likeliest, so nothing narrows it."""
+    """Widens what the law says where intervals need it; the law is likeliest, so nothing narrows it."""
     sd = np.hypot(known.spread[:, k], floor * law.ratio(known.inputs))
     try:
         one = recalibrate(known.labels[:, k], known.mean[:, k], sd)

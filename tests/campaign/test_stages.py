@@ -198,7 +198,7 @@ ESCALATE = "escalate: {to: {name: ./film.py:film}, spread: {modulus: 0.5 GPa}, o
 
 def rule(folder: Path, escalate: str = ESCALATE) -> Any:
     composition = loaded(
-        folder, ("film: {oracle: ./film.py:film}", f"film: {{oracle: ./film.py:film, {escalate}}}")
+        folder, ("film: {oracle: ./film.py:film}", f"film: {{oracle: ./trained.py:Trained, {escalate}}}")
     ).composition
     assert composition is not None
     return composition.stages[0].escalation
@@ -218,10 +218,24 @@ def test_one_spread_counts_for_every_output_of_its_kind(folder: Path) -> None:
     assert rule(folder, "escalate: {to: ./film.py:film, spread: 2 K}").spread == {"warmth": pytest.approx(2)}
 
 
+def test_only_a_trained_model_escalates_and_only_to_a_solver(folder: Path) -> None:
+    text = "version: 1\noracle: {name: NAME, escalate: {to: SOLVER}}\nobjectives: [minimize: modulus]\n"
+    pairs = [("./film.py:film", "./film.py:film", "film is no trained model")]
+    pairs += [("./trained.py:Trained", "./trained.py:Trained", "a model does not check another")]
+    for name, solver, words in pairs:
+        with pytest.raises(CampaignError, match=rf"campaign.yaml:2:.*{words}"):
+            loads(text.replace("NAME", name).replace("SOLVER", solver), folder=folder)
+
+
+def test_a_spread_in_percent_says_not_of_what(folder: Path) -> None:
+    with pytest.raises(CampaignError, match="a spread of 5 % says not of what"):
+        rule(folder, "escalate: {to: ./film.py:film, spread: 5 %}")
+
+
 def test_a_plain_oracle_may_escalate_too(folder: Path) -> None:
-    text = "version: 1\noracle: {name: ./film.py:film, escalate: {to: ./film.py:film, spread: 1 GPa}}\nfixed: {grain: 5 um}\n"
+    text = "version: 1\noracle: {name: ./trained.py:Trained, escalate: {to: ./film.py:film, spread: 1 GPa}}\nfixed: {grain: 5 um}\n"
     campaign = loads(text + "objectives: [minimize: modulus]\n", folder=folder)
-    assert campaign.oracle_name == "./film.py:film"
+    assert campaign.oracle_name == "./trained.py:Trained"
     assert campaign.composition is not None
     assert not campaign.composition.is_pipeline
     assert (

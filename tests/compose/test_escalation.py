@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from designloop.campaign.escalated import escalated as joined
 from designloop.compose.escalation import Escalated, Rule, summed
 from designloop.compose.notes import gathered
 from designloop.errors import OracleError
@@ -190,8 +191,34 @@ def test_notes_of_many_dies_become_counts_labels_and_audits() -> None:
     assert sd == 0.1
 
 
+def test_a_question_that_dies_have_in_common_counts_once() -> None:
+    oracle, _ = escalated()
+    answers = oracle.evaluate_batch([{"x": 3.5}, {"x": 3.5}, {"x": 2.0}, {"x": 2.0}], Context())
+    figures = gathered([a.notes for a in answers])["escalation"][""]
+    assert (figures["answers"], figures["solver"]) == (2, {"spread": 1})
+
+
+def test_where_the_model_can_say_nothing_of_one_die_the_solver_answers_that_one() -> None:
+    class Picky(Line):
+        def parts(self, inputs: Sequence[Mapping[str, Value]], seeds: Sequence[int]) -> dict[str, Parts]:
+            if any(i["x"] == 2.0 for i in inputs):
+                raise Infeasible("no structure")
+            return super().parts(inputs, seeds)
+
+    oracle = Escalated(surrogate=Picky(), solver=Square(), rule=Rule(spread={"k": 0.5}, audit=0.0))
+    answers = oracle.evaluate_batch([{"x": 1.5}, {"x": 2.0}, {"x": 2.5}], Context())
+    assert [a.notes["escalation"]["why"] for a in answers] == [None, "outside", None]
+    assert [a.metrics["k"].value for a in answers] == pytest.approx([1.5, 4.0, 2.5])
+
+
+def test_a_draw_from_a_law_is_nothing_that_a_solver_checks() -> None:
+    model = replace(MODEL, outputs=(Output("k", unit="N/m", statistic="draw"),))
+    with pytest.raises(OracleError, match="no output in common"):
+        joined(model, SOLVER)
+
+
 def test_notes_of_stages_are_told_apart() -> None:
-    said = {"version": "v", "why": None}
+    said = {"version": "v", "why": None, "key": "k"}
     notes = [{"stages": {"film": {"escalation": said}}}, {"stages": {"film": {}, "device": {}}}]
     assert gathered(notes) == {"escalation": {"film": summed([said])}}
     assert gathered([{}, {}]) == {}

@@ -67,7 +67,11 @@ def test_the_value_is_the_mean_and_the_bounds_hold_what_is_not_known():
 def test_the_declaration_is_the_card():
     packed = packed_gp()
     declared = SurrogateOracle(packed).declaration
-    assert (declared.version, declared.labels, declared.cheap) == (packed.card.version, ("calibrated",), True)
+    assert (declared.version, declared.labels, declared.cheap) == (
+        packed.card.version,
+        ("calibrated", "modelled"),
+        True,
+    )
     assert [(i.name, i.lower, i.upper) for i in declared.inputs[:2]] == [
         ("grain_size", 0.4, 1.2),
         ("width", 2, 4),
@@ -128,7 +132,7 @@ def test_an_end_of_the_box_missed_by_rounding_is_inside():
 def test_a_campaign_names_the_model_file(place):
     campaign = loads(CAMPAIGN, folder=place)
     assert campaign.declaration.version == packed_gp().card.version
-    assert campaign.declaration.labels == ("calibrated",)
+    assert campaign.declaration.labels == ("calibrated", "modelled")
 
 
 @pytest.mark.parametrize(

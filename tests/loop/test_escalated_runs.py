@@ -104,7 +104,7 @@ def test_the_run_says_how_often_the_solver_answered_and_how_wrong_the_model_was(
     assert found.answers == 9 * DIES
     assert found.solved == len((taught.directory / "answers" / FILE).read_text().splitlines())
     assert 0 < found.rate < 1
-    assert found.audits["E_mean"].count == found.solver["audit"]
+    assert 0 < found.audits["E_mean"].count < found.solver["audit"]
     assert found.versions[0] == sparse().card.version
     assert len(found.versions) > 1
 

@@ -59,7 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_on_a_model_records_its_version_and_what_it_does_not_know(place: Path) -> None:
     run = session.run(loads(USE, folder=place), folder=place)
     assert run.campaign["oracle"]["version"] == packed_gp().card.version
-    assert run.campaign["oracle"]["labels"] == ["calibrated"]
+    assert run.campaign["oracle"]["labels"] == ["calibrated", "modelled"]
     for trial in run.trials:
         found = trial.metrics["E_mean"]
         design = {**trial.parameters, "grain_size": trial.parameters["grain_size"] / 1000}

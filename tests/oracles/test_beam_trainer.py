@@ -18,12 +18,12 @@ SMALL = BeamsOfSizes(
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return make(SMALL, tmp_path_factory.mktemp("beams") / "set", count=60, seed=2)
+    return make(SMALL, tmp_path_factory.mktemp("beams") / "set", count=50, seed=2)
 
 
 @pytest.fixture(autouse=True)
 def _few_rows(monkeypatch):
-    monkeypatch.setattr(beam_trainer, "ENOUGH", 10)
+    monkeypatch.setattr(beam_trainer, "ENOUGH", 5)
 
 
 def job(data, folder, **changes):
@@ -37,7 +37,7 @@ def told(*_):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beam_trainer, "ENOUGH", 10)
+        patch.setattr(beam_trainer, "ENOUGH", 5)
         return find(data)(job(data, tmp_path_factory.mktemp("job")), told)
 
 
@@ -48,7 +48,7 @@ def test_every_beam_is_answered_for_better_than_by_the_mean_of_the_labels(traine
 
 def test_rows_that_were_not_learned_calibrate(trained):
     points = [one["points"] for one in trained.packed.card.calibration.values()]
-    assert points == [42 - 10 + 9] * 2
+    assert points == [35 - 5 + 7] * 2
 
 
 def test_the_box_is_the_one_that_the_rows_were_drawn_from(trained):

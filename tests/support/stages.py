@@ -25,6 +25,20 @@ def film(
     return {"modulus": modulus, "warmth": heat, "room": room}
 """
 
+TRAINED = (
+    FILM
+    + """
+from dataclasses import replace
+from designloop.oracle import FunctionOracle, declare
+
+class Trained(FunctionOracle):
+    "The film as if it were a trained model."
+
+    def __init__(self) -> None:
+        super().__init__(film, replace(declare(film), trained=True))
+"""
+)
+
 DEVICE = """
 from typing import Annotated
 from designloop.oracle import Declaration, Infeasible, Input, Observation, Output, Result
@@ -84,4 +98,4 @@ fixed: {film.grain: 5 um, width: 2 um}
 parameters: {length: 100 .. 400 um}
 """
 TAIL = "objectives: [{minimize: force}]\ntracking: off\n"
-FILES = {"film.py": FILM, "device.py": DEVICE, "model.py": MODEL}
+FILES = {"trained.py": TRAINED, "film.py": FILM, "device.py": DEVICE, "model.py": MODEL}

@@ -89,7 +89,7 @@ def test_the_model_of_a_finished_run_is_an_oracle(tmp_path: Path, uri: str) -> N
     directory = Factory(tmp_path, uri=uri).run(8).finish().close()
     sync(directory)
     oracle = ask("models:/beam@champion", uri)
-    assert oracle.declaration.labels == ("calibrated",)
+    assert oracle.declaration.labels == ("calibrated", "modelled")
     (last,) = sorted((directory / "models").iterdir())[-1:]
     saved = Packed.load(registry.download("models:/beam@champion", uri=uri)).saved
     expected = models.predict(saved, [BASELINE])[METRIC]
