@@ -106,7 +106,7 @@ def warped(
         kept = torch.load(checkpoint, weights_only=True)
         if kept.get("identity") != identity:
             raise TrainingError(
-                f"{checkpoint} belongs to a training with other data or settings. Remove {checkpoint.parent}, "
+                f"{checkpoint} belongs to training with other data or settings. Remove {checkpoint.parent}, "
                 "or repeat the command that began it."
             )
         first, best = kept["epochs"], kept["best"]
