@@ -14,6 +14,7 @@ from designloop.campaign.composition import Composition, Stage
 from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.compose.dies import spec_metrics
 from designloop.errors import CampaignError
+from designloop.oracle import Declaration
 from designloop.record import RunRecord
 from designloop.strategies.base import OPTIMIZERS, Bound, History, Problem, Status, Trial
 
@@ -112,6 +113,7 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
         "process": [{"name": v.name, "unit": v.unit, "mean": v.mean, "sd": v.sd} for v in campaign.process],
         **({"realizations": list(campaign.realizations)} if campaign.realizations else {}),
         "metrics": units,
+        **_statistics(declaration),
         "objective": {
             "metric": objective.metric,
             "minimize": objective.minimize,
@@ -139,6 +141,12 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
         "tracking": {"uri": campaign.tracking_uri, "models": campaign.tracking_models},
         "environment": environment(),
     }
+
+
+def _statistics(declaration: Declaration) -> dict[str, Any]:
+    """Which outputs are means or standard deviations over realizations."""
+    found = {o.name: o.statistic for o in declaration.outputs if o.statistic}
+    return {"statistics": found} if found else {}
 
 
 def _stages(composition: Composition | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from support.entries import outcome, proposal, run_of, start
 
 from designloop.answered import answered, lines_of
+from designloop.cli.views import why_text
 from designloop.record import RunRecord
 from designloop.tracking import content, overview
 
@@ -67,6 +68,13 @@ def test_people_read_who_answered_how_wrong_and_what_was_learned() -> None:
     assert "film: the model answered 7 of 10 questions, the solver 3 (2 unsure, 1 audited)" in said
     assert "E: wrong by 0.1 GPa (root mean square over 1 audits), its 95 % intervals held 1 of 1" in said
     assert "1 retrainings, 1 taken over" in said
+
+
+def test_why_says_who_answered_a_trial() -> None:
+    run = noted({"film": figures(spread=2)}, {"film": figures(version="v2", audit=1)})
+    assert "film: the model answered 9 of 10 questions, the solver 1 (1 audited), version v2" in why_text(
+        run, 1
+    )
 
 
 def test_a_run_without_surrogates_says_nothing() -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from designloop.answered import lines_of
+from designloop.answered import answered, lines_of
 from designloop.cli import learned
 from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
 from designloop.errors import DesignloopError, RunError
@@ -160,6 +160,7 @@ def why_text(run: RunRecord, index: int) -> str:
         lines.append(f"    {_differences(run, trial, other)}")
     lines += _repeats(run, trial)
     lines.append(f"  outcome: {value_text(run, trial)}; {verdict(run, trial)}")
+    lines += [f"  {found.text}, version {found.versions[-1]}" for found in answered(run, trial=index)]
     return "\n".join(lines)
 
 

@@ -125,7 +125,7 @@ def _output(record: RunRecord, metric: str, declared: Declaration | None) -> Out
         unit=content.units(record).get(metric, ""),
         description=known.description if known else "",
         margin=metric in margins,
-        statistic=known.statistic if known else "",
+        statistic=(record.campaign.get("statistics") or {}).get(metric, known.statistic if known else ""),
     )
 
 

@@ -119,3 +119,8 @@ def test_the_text_of_a_card_has_a_unit_on_every_figure(optimized: Card) -> None:
     (line,) = [x for x in text.splitlines() if "root mean squared error" in x][:1]
     assert line.endswith("nT/sqrt(Hz)")
     assert "thickness" in text.split("held fixed in every label")[1]
+
+
+def test_statistics_are_taken_from_the_record_for_an_oracle_of_ones_own(tmp_path: Path) -> None:
+    card = learned(tmp_path, statistics={FREQUENCY: "mean"})
+    assert {o.name: o.statistic for o in card.outputs}[FREQUENCY] == "mean"
