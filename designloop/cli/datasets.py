@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from designloop.cli.settings import settings_of
+
 if TYPE_CHECKING:
     from designloop.learning.datasets import Source
 
@@ -122,20 +124,9 @@ def duration(seconds: float) -> str:
 
 
 def _source(name: str, settings: tuple[str, ...]) -> Source:
-    from designloop.campaign.scalars import ScalarError, plain_scalar
-    from designloop.learning.datasets import DataSetError
     from designloop.learning.sources import find
 
-    chosen: dict[str, Any] = {}
-    for setting in settings:
-        option, given, text = setting.partition("=")
-        if not given or not text:
-            raise DataSetError(f"--set {setting} gives no value. Write --set {option}=VALUE.")
-        try:
-            chosen[option] = plain_scalar(text)
-        except ScalarError as error:
-            raise DataSetError(f"--set {setting}: {error}") from None
-    return find(name, chosen)
+    return find(name, settings_of(settings))
 
 
 def _show_folder(folder: Path) -> None:

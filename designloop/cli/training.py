@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from designloop.cli.datasets import INTERRUPTED, duration
+from designloop.cli.settings import settings_of
 from designloop.errors import OracleError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def train(
         )
     job = Job(
         name=file.stem, data=data, folder=file.with_suffix(".training"), network=network,
-        settings=_settings(settings), members=members, epochs=epochs, seed=seed,
+        settings=settings_of(settings), members=members, epochs=epochs, seed=seed,
         start=packed_of(origin, uri) if origin else None, origin=origin or "",
     )  # fmt: skip
     trainer, progress = find(data), Progress()
@@ -113,21 +114,6 @@ def _file(file: Path) -> Path:
     if file.exists():
         raise OracleError(f"{file} exists. Name another file by --out, or remove it.")
     return file
-
-
-def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
-    from designloop.campaign.scalars import ScalarError, plain_scalar
-
-    chosen: dict[str, Any] = {}
-    for setting in settings:
-        name, given, text = setting.partition("=")
-        if not given or not text:
-            raise OracleError(f"--set {setting} gives no value. Write --set {name}=VALUE.")
-        try:
-            chosen[name] = plain_scalar(text)
-        except ScalarError as error:
-            raise OracleError(f"--set {setting}: {error}") from None
-    return chosen
 
 
 def _check_registry(name: str, uri: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What a model predicts of one metric."""
+"""What a model predicts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HALF_WIDTH = 1.959963984540054
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """One metric's prediction, (n,) each in its unit; the standard deviations are calibrated."""
+    """Means and standard deviations: of one metric (n,), calibrated; of an ensemble's outputs (n, m)."""
 
     mean: Array
     aleatoric: Array

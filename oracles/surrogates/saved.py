@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from designloop.learning.networks.ensemble import Ensemble, Spread
+from designloop.learning.networks.ensemble import Ensemble
 from designloop.learning.networks.last_layer import LastLayer
+from designloop.learning.parts import Parts
 from designloop.learning.saved import SavedModel
 
 from ._asked import REALIZATION, seen
@@ -34,7 +35,7 @@ def predict(saved: SavedModel, designs: Sequence[Mapping[str, Any]]) -> dict[str
 
 def parts(
     saved: SavedModel, designs: Sequence[Mapping[str, Any]], *, seeds: Sequence[int] | None = None
-) -> dict[str, Spread]:
+) -> dict[str, Parts]:
     """Answers (n,) for realizations ``seeds`` (n,), else the designs' own; nothing of them is aleatoric.
 
     Raises ValueError for a model of another kind or version, for seeds that are not one per design and for
@@ -45,7 +46,7 @@ def parts(
     for k, metric in enumerate(saved.config["metrics"]):
         shift, variance = _bias(saved, k)
         shared = _ratio(saved, metric, designs) * np.sqrt(variance + saved.config["floor"][k] ** 2 / 2)
-        found[metric] = Spread(
+        found[metric] = Parts(
             mean=mean[:, k] + shift,
             aleatoric=np.zeros(len(designs)),
             epistemic=saved.config["factor"][k] * np.hypot(spread[:, k], shared),

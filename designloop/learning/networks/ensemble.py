@@ -17,17 +17,9 @@ from designloop.learning.networks.folds import Array, Scaler, Scaling
 from designloop.learning.networks.heads import moments
 from designloop.learning.networks.recipe import Loss, Precision
 from designloop.learning.networks.seeds import layers_seeded
+from designloop.learning.parts import Parts
 
 Build = Callable[[], nn.Module]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Spread:
-    """Mean, sd of what cannot be known and sd of what is not known yet: (n, m), units of the targets."""
-
-    mean: Array
-    aleatoric: Array
-    epistemic: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,11 +100,14 @@ class Ensemble:
         y_mean, y_sd = self.scaling.y_mean, self.scaling.y_sd
         return y_mean + y_sd * mean.double().numpy(), y_sd**2 * variance.double().numpy()
 
-    def spread(self, x: ArrayLike) -> Spread:
-        """Mean of the members; aleatoric: mean of their variances; epistemic: sd (n - 1) of their means."""
+    def spread(self, x: ArrayLike) -> Parts:
+        """Mean of the members; aleatoric: mean of their variances; epistemic: sd (n - 1) of their means.
+
+        Each (n, m), in units of the targets, not calibrated.
+        """
         mean, variance = self.moments(x)
         epistemic = mean.std(axis=0, ddof=1) if self.members > 1 else np.zeros_like(mean[0])
-        return Spread(mean=mean.mean(axis=0), aleatoric=np.sqrt(variance.mean(axis=0)), epistemic=epistemic)
+        return Parts(mean=mean.mean(axis=0), aleatoric=np.sqrt(variance.mean(axis=0)), epistemic=epistemic)
 
     def outputs(self, x: ArrayLike) -> Iterator[Tensor]:
         """Raw outputs (n, width) of one member after another."""
