@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from designloop.reading.problems import Misread
 from designloop.units import UnitError, parse_quantity, refuse_unit, unit_at
 
 FUNCTIONS = ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "abs", "min", "max")
@@ -26,12 +27,8 @@ _JOINING = re.compile(r"\s*(?P<word>&&?|\|\|?|(?:and|or)\b(?!\s*\())", re.IGNORE
 _COMPARES = ("<=", ">=", "==", "!=", "<", ">")
 
 
-class ExpressionError(ValueError):
+class ExpressionError(Misread):
     """An expression cannot be used: ``what`` is wrong, at which ``offset``, what to write ``instead``."""
-
-    def __init__(self, what: str, *, offset: int = 0, instead: str | None = None) -> None:
-        super().__init__(f"{what} {instead}" if instead else what)
-        self.what, self.offset, self.instead = what, offset, instead
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with offset and advice."""

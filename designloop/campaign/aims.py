@@ -10,10 +10,10 @@ from designloop.campaign.expression import Expression
 from designloop.campaign.inputs import difference
 from designloop.campaign.model import Aim, Objective
 from designloop.campaign.outcomes import Outcomes, outcome_expression
-from designloop.campaign.problems import Problems, Refused, advice, sentences
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.tolerance import Tolerance
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice, sentences
 
 LEARN: Path_ = ("goal", "learn")
 

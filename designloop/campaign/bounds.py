@@ -8,8 +8,8 @@ from typing import Literal
 
 from designloop import units
 from designloop.campaign.expression import Comparison, Expression
-from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Path_
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems
 
 _BARE = re.compile(r"[-+\d.eE\s]+")
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from designloop import units
 from designloop.campaign.composition import Stage
-from designloop.campaign.problems import Refused
 from designloop.oracle import Declaration, Fidelity, Input, Output, Realizations, Value
+from designloop.reading.problems import Refused
 
 NAME = "pipeline"
 

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from designloop.campaign.model import Derived
-from designloop.campaign.problems import Problems, Refused
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.substitution import bound_to
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused
 
 if TYPE_CHECKING:
     from designloop.campaign.inputs import Inputs

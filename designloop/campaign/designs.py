@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from designloop import units
 from designloop.campaign.inputs import Inputs
-from designloop.campaign.problems import Problems, Refused, advice
-from designloop.campaign.reading import Path_
-from designloop.campaign.values import Plain, measure, shown
 from designloop.oracle import Input, Value
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice
+from designloop.reading.values import Plain, measure, shown
 from designloop.space import ChoiceParameter, FloatParameter, IntParameter, Parameter
 
 

@@ -13,10 +13,10 @@ from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import ImportedTrial
 from designloop.campaign.outcomes import Outcomes
 from designloop.campaign.parts import ColumnSpec, ExistingTrialsSpec
-from designloop.campaign.problems import Refused, advice, sentences
-from designloop.campaign.reading import Path_
 from designloop.campaign.tables import Cell, Table, column, header_unit, read_table, to_number
 from designloop.oracle import Value
+from designloop.reading.document import Path_
+from designloop.reading.problems import Refused, advice, sentences
 from designloop.space import ChoiceParameter, IntParameter, Parameter
 
 MOST_SENTENCES = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from designloop.campaign.composition import OracleChoice
-from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Path_
 from designloop.errors import OracleError
 from designloop.oracle import Declaration
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems
 
 
 def declared(choice: OracleChoice, *, folder: Path, problems: Problems, path: Path_) -> Declaration:

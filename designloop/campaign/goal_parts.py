@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
 
 from designloop.campaign.parts import Part
-from designloop.campaign.problems import Refused, advice
 from designloop.campaign.tolerance import ToleranceField
-from designloop.campaign.values import shown
+from designloop.reading.problems import Refused, advice
+from designloop.reading.values import shown
 
 JUDGES = ("leave_one_out", "held_out", "reference")
 TEST_DESIGNS = 500

@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from designloop.campaign.parts import Part
-from designloop.campaign.problems import advice
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.validation import OWNERS
-from designloop.campaign.values import Measure
 from designloop.campaign.writing import flow
 from designloop.errors import CampaignError
+from designloop.reading.part import Part
+from designloop.reading.problems import advice
+from designloop.reading.values import Measure
 
 
 def json_schema() -> dict[str, Any]:

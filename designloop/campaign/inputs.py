@@ -11,12 +11,12 @@ from designloop.campaign.derived import add_derived
 from designloop.campaign.model import Derived, ProcessVariable
 from designloop.campaign.parameters import parameter
 from designloop.campaign.parts import is_realization
-from designloop.campaign.problems import Problems, Refused, advice, nearest
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
-from designloop.campaign.values import Plain, measure, shown
 from designloop.describe import cost_text
 from designloop.oracle import Declaration, Fidelity, Input, Value
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice, nearest
+from designloop.reading.values import Plain, measure, shown
 from designloop.space import ChoiceParameter, Parameter
 
 

@@ -9,10 +9,10 @@ from designloop.campaign.goal_parts import TEST_DESIGNS
 from designloop.campaign.inputs import Inputs, bounds_text
 from designloop.campaign.model import Aim, Goal
 from designloop.campaign.outcomes import Outcomes
-from designloop.campaign.problems import Problems, Refused
 from designloop.campaign.schema import CampaignFile
 from designloop.errors import OracleError
 from designloop.oracle import Declaration, Input
+from designloop.reading.problems import Problems, Refused
 from designloop.space import ChoiceParameter, Parameter
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from designloop.campaign.parts import is_realization
-from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Path_
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems
 
 # pattern of a path ("*" stands for any key or position) -> what to write instead
 LATER: dict[tuple[str, ...], str] = {

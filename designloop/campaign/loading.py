@@ -9,12 +9,12 @@ from designloop.campaign.composition import OracleChoice
 from designloop.campaign.found import declared
 from designloop.campaign.model import Campaign
 from designloop.campaign.overrides import overridden
-from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Path_, parse, read_file
 from designloop.campaign.resolve import resolve
 from designloop.campaign.stages import resolve_composition
 from designloop.campaign.validation import validated
 from designloop.oracle import Declaration
+from designloop.reading.document import Path_, parse, read_file
+from designloop.reading.problems import Problems
 
 
 def load(

@@ -16,9 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from designloop.campaign.parts import Count, Part
-from designloop.campaign.problems import Refused
-from designloop.campaign.values import Measure, MeasureField, PlainField, measure, shown
+from designloop.campaign.parts import Count
+from designloop.reading.part import Part
+from designloop.reading.problems import Refused
+from designloop.reading.values import Measure, MeasureField, PlainField, measure, shown
 from designloop.units import compatible
 
 Name = Annotated[StrictStr, Field(min_length=1)]

@@ -12,10 +12,10 @@ from designloop.campaign.bounds import Asked, asked, refuse_contradictions
 from designloop.campaign.expression import Comparison, Expression, parse_comparison, parse_expression
 from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import Aggregate, Mode, Objective, Outcome, OutcomeConstraint, Spec
-from designloop.campaign.problems import Problems, Refused, advice
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.substitution import bound_to, comparison_bound_to
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice
 
 Relation = Literal["<=", ">="]
 _SIDES: dict[Mode, dict[Relation, Aggregate]] = {

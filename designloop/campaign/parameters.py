@@ -6,9 +6,9 @@ import math
 
 from designloop import units
 from designloop.campaign.parts import ParameterSpec
-from designloop.campaign.problems import Refused, advice
-from designloop.campaign.values import Measure, Plain, measure, shown
 from designloop.oracle import Input, Value
+from designloop.reading.problems import Refused, advice
+from designloop.reading.values import Measure, Plain, measure, shown
 from designloop.space import ChoiceParameter, FloatParameter, IntParameter, Parameter
 
 EMPTY = ParameterSpec()

@@ -6,23 +6,19 @@ import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     StrictStr,
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema
 
 from designloop.campaign.places import NO_STORE, is_store, without_password
-from designloop.campaign.problems import Refused
-from designloop.campaign.values import (
+from designloop.reading.part import Part
+from designloop.reading.problems import Refused
+from designloop.reading.values import (
     MeasureField,
     NumberField,
     PlainField,
@@ -35,38 +31,12 @@ from designloop.campaign.values import (
 Count = Annotated[StrictInt, Field(ge=1)]
 
 
-class Part(BaseModel):
-    """Base of every part. ``short`` is the JSON Schema of its short form, if it has one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
-    short: ClassVar[dict[str, Any] | None] = None
-
-    @classmethod
-    def by_key(cls) -> dict[str, FieldInfo]:
-        """Every field by the key that the file writes."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        return cls.expanded(value)
-
-    @classmethod
-    def expanded(cls, value: Any) -> Any:
-        """The mapping that a short form stands for; anything else as it is."""
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Both forms, for editors."""
-        full = handler(core)
-        return {"anyOf": [cls.short, full]} if cls.short else full
-
-
 class ParameterSpec(Part):
     """One parameter to choose: a range, choices, a fixed value, or a derived one. Empty: as declared."""
 
-    short = {"anyOf": [{"type": "string", "pattern": r"\.\.", "examples": ["1.5 .. 4 um"]}, {"type": "null"}]}
+    short: ClassVar[dict[str, Any] | None] = {
+        "anyOf": [{"type": "string", "pattern": r"\.\.", "examples": ["1.5 .. 4 um"]}, {"type": "null"}]
+    }
     range: SpanField | None = Field(
         default=None, description="Both ends with the unit.", examples=["200 .. 800 um"]
     )
@@ -181,7 +151,7 @@ def _sigma(value: Any) -> float:
 class ObjectiveSpec(Part):
     """What to improve, which way, and over which dies."""
 
-    short = None
+    short: ClassVar[dict[str, Any] | None] = None
     minimize: StrictStr | None = Field(
         default=None, description="A metric to make small.", examples=["noise_equivalent_field"]
     )
@@ -312,7 +282,7 @@ class TrackingSpec(Part):
 class ColumnSpec(Part):
     """What a column of a table holds."""
 
-    short = {"type": "string", "examples": ["beam_length"]}
+    short: ClassVar[dict[str, Any] | None] = {"type": "string", "examples": ["beam_length"]}
     name: StrictStr = Field(description="Parameter or metric.", examples=["beam_width"])
     unit: StrictStr | None = Field(
         default=None, description="Unit of the column; else [..] or (..) in its header.", examples=["um"]
@@ -333,7 +303,7 @@ class FailedIfSpec(Part):
 class ExistingTrialsSpec(Part):
     """A table of designs that were evaluated before: data for the model."""
 
-    short = {"type": "string", "examples": ["doe-2025.csv"]}
+    short: ClassVar[dict[str, Any] | None] = {"type": "string", "examples": ["doe-2025.csv"]}
     file: Annotated[StrictStr, Field(min_length=1)] = Field(
         description="CSV or XLSX, relative to the campaign file.", examples=["doe-2025.xlsx"]
     )

@@ -8,10 +8,10 @@ from typing import Literal
 from designloop.campaign.expression import parse_expression
 from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import Stop, StrategyChoice
-from designloop.campaign.problems import Problems, Refused
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.strategies import OPTIMIZERS, StrategySpec
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused
 
 
 def resolve_phases(

@@ -15,11 +15,11 @@ from designloop.campaign.model import Campaign, Register
 from designloop.campaign.outcomes import Outcomes, resolve_constraints, resolve_objective
 from designloop.campaign.phases import resolve_phases
 from designloop.campaign.places import absolute_uri
-from designloop.campaign.problems import Problems
-from designloop.campaign.reading import Document
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.stops import resolve_stop
 from designloop.oracle import Declaration
+from designloop.reading.document import Document
+from designloop.reading.problems import Problems
 from designloop.space import Space
 
 SAMPLES = (256, 65536)

@@ -20,9 +20,9 @@ from designloop.campaign.parts import (
     TrackingSpec,
     is_realization,
 )
-from designloop.campaign.problems import Refused
 from designloop.campaign.strategies import StrategySpec
-from designloop.campaign.values import PlainField, shown
+from designloop.reading.problems import Refused
+from designloop.reading.values import PlainField, shown
 
 VERSION = 1
 

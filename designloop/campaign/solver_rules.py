@@ -11,11 +11,11 @@ from designloop.campaign.escalated import escalated
 from designloop.campaign.found import declared
 from designloop.campaign.inputs import difference
 from designloop.campaign.oracle_parts import EscalateSpec
-from designloop.campaign.problems import Problems, Refused, advice
-from designloop.campaign.reading import Path_
-from designloop.campaign.values import Measure
 from designloop.errors import OracleError
 from designloop.oracle import Declaration, Output
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice
+from designloop.reading.values import Measure
 
 
 def resolve_escalation(

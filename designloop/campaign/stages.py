@@ -10,11 +10,11 @@ from designloop.campaign.composed import composed, input_names
 from designloop.campaign.composition import Composition, Joint, OracleChoice, Stage
 from designloop.campaign.found import declared
 from designloop.campaign.oracle_parts import StageSpec
-from designloop.campaign.problems import Problems, Refused, advice
-from designloop.campaign.reading import Path_
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.solver_rules import resolve_escalation
 from designloop.oracle import Declaration, Input, Output
+from designloop.reading.document import Path_
+from designloop.reading.problems import Problems, Refused, advice
 
 PIPELINE: Path_ = ("oracle", "pipeline")
 HEADINGS = ("fixed", "parameters", "process", "derived")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from designloop.campaign.model import Stop
 from designloop.campaign.parts import StopSpec
-from designloop.campaign.problems import Problems, Refused
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.strategies import OPTIMIZERS, StrategySpec
-from designloop.campaign.values import Measure
+from designloop.reading.problems import Problems, Refused
+from designloop.reading.values import Measure
 
 COMMITTEES = ("query_by_committee", "bald")
 """Strategies with a committee that can disagree."""

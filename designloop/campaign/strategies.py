@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
 from designloop.campaign.model import OptionValue
-from designloop.campaign.parts import Count, Part
-from designloop.campaign.problems import Refused, advice
-from designloop.campaign.values import NumberField, number, shown
+from designloop.campaign.parts import Count
+from designloop.reading.part import Part
+from designloop.reading.problems import Refused, advice
+from designloop.reading.values import NumberField, number, shown
 
 StrategyName = Literal[
     "gp_ucb", "ei", "pi", "log_nei", "random", "sobol", "latin_hypercube",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from designloop.campaign.problems import Refused, advice, nearest
+from designloop.reading.problems import Refused, advice, nearest
 
 Cell = str | float | None
 _NUMBER = {

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from designloop.campaign.model import ErrorKind
-from designloop.campaign.problems import Refused
-from designloop.campaign.values import Measure, measure, shown
+from designloop.reading.problems import Refused
+from designloop.reading.values import Measure, measure, shown
 
 SHARES = ("%", "ppm", "ppb")
 """Units in which an error is a share of something, never an error of its own."""

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from designloop.campaign import goal_parts, oracle_parts, parts
 from designloop.campaign.later import refuse_later
-from designloop.campaign.problems import Problems, Refused, advice, nearest
-from designloop.campaign.reading import Document, Path_
 from designloop.campaign.schema import VERSION, CampaignFile
 from designloop.campaign.strategies import StrategySpec, UntilSpec
-from designloop.campaign.values import shown
+from designloop.reading.document import Document, Path_
+from designloop.reading.problems import Problems, Refused, advice, nearest
+from designloop.reading.values import shown
 
 OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
     (): CampaignFile,

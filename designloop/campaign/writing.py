@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from designloop.campaign.scalars import needs_quotes
+from designloop.reading.scalars import needs_quotes
 
 _TEXT = "tag:yaml.org,2002:str"
 

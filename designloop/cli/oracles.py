@@ -76,8 +76,8 @@ def new(name: str) -> None:
 
 
 def _oracle(name: str, options: tuple[str, ...]) -> Oracle:
-    from designloop.campaign.scalars import plain_scalar
     from designloop.discovery import find
+    from designloop.reading.scalars import plain_scalar
 
     chosen: dict[str, Value] = {}
     for option in options:

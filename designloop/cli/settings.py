@@ -10,7 +10,7 @@ from designloop.errors import OracleError
 
 def settings_of(written: Sequence[str]) -> dict[str, Any]:
     """Values by name, as YAML would read them. Raises OracleError."""
-    from designloop.campaign.scalars import ScalarError, plain_scalar
+    from designloop.reading.scalars import ScalarError, plain_scalar
 
     chosen: dict[str, Any] = {}
     for setting in written:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from designloop.campaign.reading import parse_value
 from designloop.errors import CampaignError
 from designloop.oracle import Value
+from designloop.reading.document import parse_value
 from designloop.strategies.options import check_options
 
 WHERE = "--strategies"

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from designloop.campaign import Campaign, explain, load, loads
 from designloop.campaign.aims import is_pattern
 from designloop.campaign.model import Aim, StrategyChoice
-from designloop.campaign.problems import Refused
 from designloop.campaign.strategies import DEFAULTS, LEARNERS, OPTIMIZERS, OPTIONS, PUBLISHED_INITIAL
 from designloop.campaign.tolerance import tolerance
 from designloop.errors import CampaignError
+from designloop.reading.problems import Refused
 
 ROOT = Path(__file__).parents[2]
 STRATEGY = "strategy: {name: query_by_committee, members: 7}\n"

@@ -29,12 +29,12 @@ from designloop.campaign.parts import (
     StopSpec,
     TrackingSpec,
 )
-from designloop.campaign.reading import parse
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.strategies import StrategySpec, UntilSpec
 from designloop.campaign.validation import OWNERS
 from designloop.campaign.writing import block
 from designloop.errors import CampaignError
+from designloop.reading.document import parse
 
 NAMES = st.text(alphabet="abcdefgh_äE", min_size=1, max_size=8)
 NUMBERS = st.floats(0.001, 1000, allow_nan=False)

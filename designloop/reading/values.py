@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from designloop import units
-from designloop.campaign.problems import Refused, sentences
+from designloop.reading.problems import Refused, sentences
 
 Plain = str | int | float | bool
 

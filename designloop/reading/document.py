@@ -16,8 +16,8 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from designloop.campaign.scalars import ScalarError, plain_scalar
 from designloop.errors import CampaignError, Place
+from designloop.reading.scalars import ScalarError, plain_scalar
 
 Path_ = tuple[str | int, ...]
 DEEPEST = 30

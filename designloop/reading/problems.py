@@ -7,8 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from designloop.campaign.reading import Document, Path_
 from designloop.errors import CampaignError, Place
+from designloop.reading.document import Document, Path_
+
+
+class Misread(ValueError):  # noqa: N818 - the base of what a text within a value gets wrong
+    """Text that cannot be read: ``what`` is wrong, at which ``offset``, what to write ``instead``."""
+
+    def __init__(self, what: str, *, offset: int = 0, instead: str | None = None) -> None:
+        super().__init__(f"{what} {instead}" if instead else what)
+        self.what, self.offset, self.instead = what, offset, instead
 
 
 class Refused(ValueError):  # noqa: N818 - reads as a verdict where it is raised
@@ -45,21 +53,18 @@ class Problems:
 
         ``quiet`` notes nothing: for a name whose own place in the file is refused elsewhere.
         """
-        from designloop.campaign.expression import ExpressionError
         from designloop.units import UnitError
 
         try:
             yield
-        except (Refused, ExpressionError, UnitError) as error:
+        except (Refused, Misread, UnitError) as error:
             if not quiet:
                 self._note(path, error)
 
     def _note(self, path: Path_, error: ValueError) -> None:
-        from designloop.campaign.expression import ExpressionError
-
         if isinstance(error, Refused):
             self.add((*path, *error.below), error.what, error.instead, key=error.key)
-        elif isinstance(error, ExpressionError):
+        elif isinstance(error, Misread):
             self.add(path, *sentences(error), offset=error.offset)
         else:
             what, instead = sentences(error)

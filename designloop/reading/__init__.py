@@ -1,0 +1,1 @@
+"""YAML that engineers write: strict scalars, places of every value, and errors gathered as sentences."""
