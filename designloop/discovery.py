@@ -1,11 +1,11 @@
-"""Finding oracles: installed names, ``package.module:name``, ``./file.py:name``, models, other schemes.
+"""Finding oracles: installed names, ``package.module:name``, ``./file.py:name``, models, oracle.yml, schemes.
 
 Installed names come from the entry-point group ``designloop.oracles``, and what stands before a colon from
 ``designloop.schemes``: scheme -> ``find(name, *, folder, options, version)``, which answers with an oracle or
 with the path of a ``.dlmodel`` file. The scheme ``dlmodel`` itself makes the oracle of such a path:
-``of_path(path, *, name, options, version)``. Nothing here touches ``sys.path``:
-a file is loaded by its path under a module name of its own, so that neither the working directory nor
-a folder that happens to be called ``oracles`` can stand in for an installed package.
+``of_path(path, *, name, options, version)``; the scheme ``external`` that of an ``oracle.yml``. Nothing here
+touches ``sys.path``: a file is loaded by its path under a module name of its own, so that neither the working
+directory nor a folder that happens to be called ``oracles`` can stand in for an installed package.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ SCHEMES = "designloop.schemes"
 
 MODEL_FILE = ".dlmodel"
 
+_ENDINGS = {MODEL_FILE: "dlmodel", ".yml": "external", ".yaml": "external"}
+"""Schemes of files that are named without one."""
+
 _LATER = {
-    r"\.ya?ml$": "external programs described by an oracle.yml",
     r"^[A-Za-z][A-Za-z0-9+.-]+:/": "oracles behind an address",
 }
 
@@ -67,16 +69,18 @@ def find(
 ) -> Oracle:
     """The oracle called ``name``, made with ``options``.
 
-    ``name`` is an installed name, ``package.module:name``, ``./file.py:name``, ``./file.dlmodel`` or one of a
-    scheme, such as ``models:/film@champion``; files, also those named in options, resolve against ``folder``.
+    ``name`` is an installed name, ``package.module:name``, ``./file.py:name``, ``./file.dlmodel``,
+    ``./oracle.yml`` or one of a scheme, such as ``models:/film@champion``; files, also those named in
+    options, resolve against ``folder``.
     ``version``: the one that a run began with; a model that has another by now is found as it was, or
     refused. Raises OracleError with what to write instead.
     """
     folder = Path(folder).absolute()
     found = {key: _resolve(value, folder) for key, value in (options or {}).items()}
     schemes = {entry.name: entry for entry in entry_points(group=SCHEMES)}
-    scheme = "dlmodel" if name.endswith(MODEL_FILE) else name.partition(":")[0]
-    if scheme in schemes and (scheme == "dlmodel" or ":" in name):
+    by_ending = _ENDINGS.get(Path(name).suffix)
+    scheme = by_ending or name.partition(":")[0]
+    if scheme in schemes and (by_ending or ":" in name):
         return _from_scheme(scheme, schemes, name, folder=folder, options=found, version=version)
     for pattern, what in _LATER.items():
         if re.search(pattern, name):

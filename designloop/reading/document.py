@@ -28,7 +28,7 @@ _SENTENCES = (
     ("mapping values are not allowed", "a second colon stands here, or the indentation is off.",
      "Put text that holds a colon in quotes, and align keys of one level."),
     ("could not find expected ':'", "a key stands here without a colon.", "Write key: value."),
-    ("expected a single document", "a second document begins here.", "Keep one campaign in a file."),
+    ("expected a single document", "a second document begins here.", "Keep one document in a file."),
     ("undefined alias", "an alias stands here whose anchor does not exist.", "Define it first: &name."),
     ("duplicate anchor", "this anchor exists twice.", "Give each anchor a name of its own."),
     ("expected ',' or ']'", "a bracket is not closed, or a comma is missing.", "Write [first, second]."),
@@ -41,6 +41,18 @@ _SENTENCES = (
     ("block sequence entries are not allowed", "a list item stands where none can.",
      "Begin the list on a line of its own, or write [a, b]."),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file is, in the words of its refusals: ``a campaign``, and how one begins."""
+
+    noun: str
+    first: str
+    then: str
+
+
+CAMPAIGN = Kind("a campaign", "version: 1", "then name: ..., oracle: ... (see designloop init)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +101,7 @@ def decode(raw: bytes, file: str) -> str:
 
 
 def read_file(path: Path) -> str:
-    """The text of a campaign file; raises CampaignError."""
+    """The text of a YAML file; raises CampaignError."""
     try:
         raw = path.read_bytes()
     except IsADirectoryError:
@@ -105,7 +117,7 @@ def read_file(path: Path) -> str:
     return decode(raw, str(path))
 
 
-def parse(text: str, *, file: str) -> Document:
+def parse(text: str, *, file: str, kind: Kind = CAMPAIGN) -> Document:
     """Read YAML whose top is a mapping; raises CampaignError with line and column."""
     try:
         loader = _Loader(text, file)
@@ -120,15 +132,15 @@ def parse(text: str, *, file: str) -> Document:
     if root is None:
         raise CampaignError(
             "the file is empty.", place=Place(file=file, line=1, column=1),
-            instead="A campaign begins with version: 1 (see designloop init).",
+            instead=f"{kind.noun.capitalize()} begins with {kind.first}, {kind.then}.",
         )  # fmt: skip
     document = Document(file=file, text=text, data={})
     data = _Builder(document).build(root, ())
     if not isinstance(data, dict):
         raise CampaignError(
-            "a campaign is a mapping of keys to values.",
+            f"{kind.noun} is a mapping of keys to values.",
             place=document.place(()),
-            instead="Begin with version: 1, then name: ..., oracle: ... (see designloop init).",
+            instead=f"Begin with {kind.first}, {kind.then}.",
         )
     return replace(document, data=data)
 
@@ -194,7 +206,7 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         self._depth += 1
         if self._depth > DEEPEST:
             raise CampaignError(f"this is nested more than {DEEPEST} levels deep.", place=place,
-                                instead="No campaign needs that.")  # fmt: skip
+                                instead="No file needs that.")  # fmt: skip
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node

@@ -43,6 +43,10 @@ class Problems:
         self.paths.add(path)
         self.found.append((place, CampaignError(what, place=place, instead=instead or None)))
 
+    def elsewhere(self, place: Place, what: str, instead: str = "") -> None:
+        """Note one error in another file, such as a template that this one names."""
+        self.found.append((place, CampaignError(what, place=place, instead=instead or None)))
+
     def below(self, path: Path_) -> bool:
         """Whether an error at or below ``path`` is known."""
         return any(p[: len(path)] == path for p in self.paths)
@@ -76,10 +80,14 @@ class Problems:
         """Raise what was found, in the order of the file; return where nothing was."""
         if not self.found:
             return
-        ordered = sorted(self.found, key=lambda item: (item[0].line or 0, item[0].column or 0))
+        ordered = sorted(self.found, key=self._order)
         errors = list(dict.fromkeys((str(e), e) for _, e in ordered))
         first, *others = [e for _, e in _unique(errors)]
         raise CampaignError(first.what, place=first.place, instead=first.instead, others=others)
+
+    def _order(self, item: tuple[Place, CampaignError]) -> tuple[bool, str, int, int]:
+        place = item[0]
+        return place.file != self.document.file, place.file, place.line or 0, place.column or 0
 
 
 def _in_unit(what: str) -> str:

@@ -1,4 +1,4 @@
-"""Plain data -> YAML that reads back equal under this package's own rules."""
+"""Plain data -> YAML that reads back equal under designloop's own rules."""
 
 from __future__ import annotations
 

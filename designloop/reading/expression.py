@@ -1,4 +1,4 @@
-"""Expressions and comparisons of a campaign file: parsed once, evaluated on columns of numbers.
+"""Expressions and comparisons of a YAML file: parsed once, evaluated on columns of numbers.
 
 ``beam_length / beam_width <= 180`` or ``20 kHz <= resonance_frequency <= 80 kHz``. Units are checked when
 parsed; columns come in the units declared for their names, as floats, NumPy arrays or torch tensors
@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from designloop.campaign import _nodes as nodes
-from designloop.campaign._grammar import Parser
-from designloop.campaign._nodes import Node
-from designloop.campaign._tokens import ExpressionError, Token
+from designloop.reading import _nodes as nodes
+from designloop.reading._grammar import Parser
+from designloop.reading._nodes import Node
+from designloop.reading._tokens import ExpressionError, Token
 from designloop.units import UnitError, check_unit, compatible, factor_offset, format_quantity
 
 __all__ = ["Comparison", "Expression", "ExpressionError", "parse_comparison", "parse_expression"]

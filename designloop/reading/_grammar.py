@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from designloop.campaign import _nodes as nodes
-from designloop.campaign._nodes import PURE, Node
-from designloop.campaign._tokens import FUNCTIONS, ExpressionError, Token, tokenize
+from designloop.reading import _nodes as nodes
+from designloop.reading._nodes import PURE, Node
+from designloop.reading._tokens import FUNCTIONS, ExpressionError, Token, tokenize
 from designloop.units import atoms, format_quantity, parse_quantity
 
 _LARGEST_EXPONENT = 12
