@@ -55,3 +55,7 @@ class RunError(DesignloopError):
 
 class TrackingError(DesignloopError):
     """The tracking server or its store cannot be used as asked."""
+
+
+class ExecutionError(DesignloopError):
+    """The engine that runs trials cannot be used as asked."""

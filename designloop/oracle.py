@@ -20,7 +20,7 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
@@ -28,6 +28,15 @@ from designloop.errors import OracleError
 
 Value = float | int | str | bool
 """One value of one input."""
+
+Cause = Literal["error", "crash", "timeout", "memory", "invalid", "partial", "guard", "lost", "wait"]
+"""Why an evaluation gave no full answer.
+
+error: the oracle raised; crash: its process died (a signal, ``os._exit``); timeout, memory: a limit ended it;
+invalid: no finite numbers by the declared names; partial: some outputs are missing or not finite; guard: an
+answer that cannot be physical; lost: the machine, the worker or the cluster failed, not the oracle; wait: a
+licence or another resource was not free, try again.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,12 @@ class Input:
     description: str = ""
     outside: str = ""
     """What to do instead, for whoever asks beyond the bounds: a sentence added to the refusal."""
+
+    when: str = ""
+    """Comparisons of other inputs where it is needed, such as ``anchor == double``; elsewhere left out."""
+
+    optional: bool = False
+    """True where it has no default and a campaign's own condition may leave it out all the same."""
 
     def allows(self, value: Value) -> bool:
         """Whether ``value``, in ``unit``, is one of the choices or lies within the bounds."""
@@ -249,6 +264,42 @@ def _infeasible(reason: str, metrics: Mapping[str, Observation], notes: Mapping[
     return Infeasible(reason, metrics=metrics, notes=notes)
 
 
+class Failed(Exception):  # noqa: N818 - a verdict, as Infeasible is
+    """No answer, or not all of it, with the cause; any other exception counts as the cause ``error``.
+
+    ``metrics`` are outputs that are good all the same (cause ``partial``); ``retry_after`` are the seconds
+    to wait before the next attempt (cause ``wait``).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        cause: Cause = "error",
+        metrics: Mapping[str, float | Observation] | None = None,
+        retry_after: float | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.cause, self.retry_after = reason, cause, retry_after
+        self.metrics = as_observations(metrics or {})
+        self.notes = dict(notes or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with everything, for processes."""
+        return (_failed, (self.reason, self.cause, dict(self.metrics), self.retry_after, self.notes))
+
+
+def _failed(
+    reason: str,
+    cause: Cause,
+    metrics: Mapping[str, Observation],
+    retry_after: float | None,
+    notes: Mapping[str, Any],
+) -> Failed:
+    return Failed(reason, cause=cause, metrics=metrics, retry_after=retry_after, notes=notes)
+
+
 @runtime_checkable
 class Oracle(Protocol):
     """Parameters in, observations out."""
@@ -343,8 +394,15 @@ def declare(function: Callable[..., Any]) -> Declaration:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in ("context", "seed"):
             continue
-        default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        inputs.append(_declare_input(name, parameter.name, hints.get(parameter.name), default))
+        required = parameter.default is inspect.Parameter.empty
+        default = None if required else parameter.default
+        declared = _declare_input(name, parameter.name, hints.get(parameter.name), default)
+        inputs.append(replace(declared, optional=declared.optional or not (required or default is not None)))
+        if required and inputs[-1].when:
+            raise OracleError(
+                f"oracle {name!r} takes {parameter.name!r} only where {inputs[-1].when}. Give the argument a "
+                f'default for elsewhere: "{parameter.name}: ... = None".'
+            )
     outputs = tuple(m for m in _metadata(hints.get("return")) if isinstance(m, Output))
     if not outputs:
         raise OracleError(
