@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -31,6 +31,8 @@ class FloatParameter:
     unit: str = ""
     log: bool = False
     step: float | None = None
+    when: str = ""
+    """Comparisons of other parameters, joined by ``and``; elsewhere this parameter does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class IntParameter:
     upper: int
     unit: str = ""
     log: bool = False
+    when: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class ChoiceParameter:
     choices: tuple[Value, ...]
     unit: str = ""
     ordered: bool = False
+    when: str = ""
 
 
 Parameter = FloatParameter | IntParameter | ChoiceParameter
@@ -61,6 +65,12 @@ _KINDS: dict[str, type[Parameter]] = {"float": FloatParameter, "int": IntParamet
 def kind(parameter: Parameter) -> str:
     """``float``, ``int`` or ``choice``."""
     return next(name for name, cls in _KINDS.items() if isinstance(parameter, cls))
+
+
+def to_json(parameter: Parameter) -> dict[str, Any]:
+    """The parameter as a mapping with its ``kind``; ``when`` stands in it only where there is a condition."""
+    entry = {"kind": kind(parameter), **asdict(parameter)}
+    return {key: value for key, value in entry.items() if key != "when" or value}
 
 
 def from_json(entry: dict[str, Any]) -> Parameter:
@@ -117,13 +127,27 @@ def to_unit(parameter: Parameter, values: Sequence[Value]) -> Array:
     """Coordinates ``(n,)`` of values; raises ValueError for a value that is no choice."""
     if isinstance(parameter, ChoiceParameter):
         last = max(1, len(parameter.choices) - 1)
-        return np.array([_index(parameter, v) / last for v in values], dtype=float)
+        return np.array([_place(parameter, v) / last for v in values], dtype=float)
     numbers = np.asarray(values, dtype=float)
     lower, upper = parameter.lower, parameter.upper
     if parameter.log:
         with np.errstate(all="ignore"):
             return np.asarray(np.log(numbers / lower) / math.log(upper / lower))
     return (numbers - lower) / (upper - lower)
+
+
+def _place(parameter: ChoiceParameter, value: Value) -> float:
+    """Where a value stands among the choices, counted from 0.
+
+    A number that is none of ordered numbers stands between its neighbours in proportion, or beyond the ends.
+    """
+    numbers, at = column(parameter.choices), column([value])
+    rising = parameter.ordered and numbers.dtype == at.dtype == float and bool((np.diff(numbers) > 0).all())
+    if not rising or len(numbers) < 2 or (numbers == at).any():
+        return float(_index(parameter, value))
+    above = int(np.clip(np.searchsorted(numbers, at[0]), 1, len(numbers) - 1))
+    low, high = float(numbers[above - 1]), float(numbers[above])
+    return above - 1 + (float(at[0]) - low) / (high - low)
 
 
 def _index(parameter: ChoiceParameter, value: Value) -> int:
@@ -143,12 +167,30 @@ def from_unit(parameter: Parameter, coordinates: Any) -> Any:
     return lower + (upper - lower) * coordinates
 
 
+def nearest(parameter: Parameter, coordinates: Array) -> NDArray[Any]:
+    """Values of coordinates of any shape on the parameter's grid, in its bounds, not rounded to decimals."""
+    if isinstance(parameter, ChoiceParameter):
+        return np.asarray(_nearest_choices(parameter, coordinates))
+    values = np.asarray(from_unit(parameter, np.clip(coordinates, 0.0, 1.0)))
+    if isinstance(parameter, IntParameter):
+        return np.asarray(np.clip(np.rint(values), parameter.lower, parameter.upper))
+    if parameter.step is None:
+        return values
+    index = np.rint((values - parameter.lower) / parameter.step)
+    return np.asarray(parameter.lower + parameter.step * np.clip(index, 0, (levels(parameter) or 1) - 1))
+
+
+def middle(parameter: Parameter) -> Value:
+    """The value in the middle of a parameter's range or choices."""
+    value: Value = snap(parameter, np.array([0.5]))[0]
+    return value
+
+
 def _nearest_choices(parameter: ChoiceParameter, coordinates: Any) -> Any:
     tensor = hasattr(coordinates, "detach")
     plain = coordinates.detach().cpu().numpy() if tensor else np.asarray(coordinates)
-    values = column(parameter.choices)[
-        np.rint(np.clip(plain, 0, 1) * (len(parameter.choices) - 1)).astype(int)
-    ]
+    index = np.rint(np.clip(plain, 0, 1) * (len(parameter.choices) - 1)).astype(int)
+    values = column(parameter.choices)[index.ravel()].reshape(index.shape)
     return coordinates.new_tensor(values) if tensor and values.dtype != object else values
 
 
@@ -250,6 +292,13 @@ def problem(parameter: Parameter, value: Any) -> str | None:
         for number, end in ((value, True), (parameter.lower, False), (parameter.upper, True))
     )
     return f"{name} = {shown} lies outside its range {lower} .. {upper}."
+
+
+def chosen(mask: NDArray[np.bool_], values: Any, other: float) -> Any:
+    """``values``, array or tensor, where the mask holds, else ``other``; gradients flow."""
+    if hasattr(values, "detach"):
+        return values.where(sys.modules["torch"].as_tensor(mask), values.new_full((), other))
+    return np.where(mask, values, other)
 
 
 def stack(parts: Sequence[Any]) -> Any:

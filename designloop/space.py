@@ -8,13 +8,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from designloop import _activity as activity
 from designloop import _scale as scale
+from designloop._activity import CENTER, Activity, Mask
+from designloop._conditions import Conditions
 from designloop._scale import ChoiceParameter, FloatParameter, IntParameter, Parameter, Value
 
 __all__ = [
@@ -63,7 +67,9 @@ class Space:
 
     ``fixed`` values and ``derived`` expressions are columns beside the parameters that constraints may name;
     ``derived`` may use what stands before it. Designs are mappings of parameter names to values, points are
-    rows of the unit cube with one coordinate per parameter. Raises ValueError for ill-formed parameters.
+    rows of the unit cube with one coordinate per parameter. A parameter whose condition (``when``) fails does
+    not exist: designs leave it out, points have ``CENTER`` there, constraints that name it hold. Raises
+    ValueError for ill-formed parameters and conditions.
     """
 
     parameters: tuple[Parameter, ...]
@@ -76,6 +82,8 @@ class Space:
             scale.check(parameter)
         for name in {n for n in self.names if self.names.count(n) > 1}:
             raise ValueError(f"the parameter {name!r} stands twice in the space.")
+        if any(p.when for p in self.parameters):
+            self.conditions  # noqa: B018 - reads them, and raises
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,25 +95,54 @@ class Space:
         """Number of parameters."""
         return len(self.parameters)
 
+    @cached_property
+    def _activity(self) -> Activity:
+        return Activity(self.parameters)
+
+    @property
+    def conditions(self) -> Conditions:
+        """The comparisons of each conditional parameter, those that others need first."""
+        return self._activity.conditions
+
     @property
     def size(self) -> int | None:
-        """Number of designs where every parameter is discrete, constraints aside; None otherwise."""
-        total = 1
-        for parameter in self.parameters:
-            count = scale.levels(parameter)
-            if count is None:
-                return None
-            total *= count
-        return total
+        """Number of distinct designs where every parameter is discrete, constraints aside; None otherwise.
+
+        An upper bound where the parameters on which others depend have very many combinations.
+        """
+        counts = [scale.levels(p) for p in self.parameters]
+        known = [count for count in counts if count is not None]
+        return self._activity.count(known) if len(known) == len(counts) else None
+
+    def active(self, designs: Sequence[Design]) -> Mask:
+        """Which parameters each design has, (n, d), by the values of those that they depend on."""
+        return self._activity.of_designs(designs)
+
+    def active_of_unit(self, points: Any) -> Mask:
+        """Which parameters points ``(..., d)`` have, by the designs that they are snapped to."""
+        return self._activity.of_points(points)
+
+    def canonical(self, points: Any) -> Any:
+        """Points ``(..., d)``, arrays or tensors, with ``CENTER`` for parameters that they do not have."""
+        if not self.conditions:
+            return points
+        return scale.chosen(self.active_of_unit(points), points, CENTER)
 
     def to_unit(self, designs: Sequence[Design]) -> Array:
         """Points ``(n, d)`` of designs; beyond 0 and 1 where a value is out of range.
 
-        Raises KeyError for a missing name and ValueError for a value that is no choice.
+        Values of parameters that a design cannot have count for nothing. Raises KeyError for a missing name
+        and ValueError for a value that is no choice.
         """
-        points = np.empty((len(designs), self.dimension))
+        points = np.full((len(designs), self.dimension), CENTER)
+        active = self.active(designs) if self.conditions else None
         for column, parameter in enumerate(self.parameters):
-            points[:, column] = scale.to_unit(parameter, [d[parameter.name] for d in designs])
+            if not parameter.when or active is None:
+                points[:, column] = scale.to_unit(parameter, [d[parameter.name] for d in designs])
+                continue
+            has = active[:, column]
+            values = [activity.given(parameter, d) for d, own in zip(designs, has, strict=True) if own]
+            points[has, column] = scale.to_unit(parameter, values)
         return points
 
     def from_unit(self, points: Array) -> list[dict[str, Value]]:
@@ -118,18 +155,41 @@ class Space:
             raise ValueError("a point of the unit cube holds NaN.")
         points = np.clip(points, 0.0, 1.0)
         values = [scale.snap(p, points[:, i]) for i, p in enumerate(self.parameters)]
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*values, strict=True)]
+        designs = [dict(zip(self.names, row, strict=True)) for row in zip(*values, strict=True)]
+        return self.pruned(designs) if self.conditions else designs
+
+    def snapped(self, points: Array) -> Array:
+        """Points ``(n, d)`` of the designs nearest to points: ``to_unit`` after ``from_unit``, faster."""
+        points = np.clip(np.asarray(points, dtype=float), 0.0, 1.0)
+        columns = [scale.to_unit(p, scale.snap(p, points[:, i])) for i, p in enumerate(self.parameters)]
+        return np.asarray(self.canonical(np.stack(columns, axis=-1))) if columns else points
+
+    def pruned(self, designs: Sequence[Design]) -> list[dict[str, Value]]:
+        """Designs without the values of parameters that they cannot have; other names stay."""
+        rows = zip(designs, self.active(designs), strict=True)
+        gone = [(d, {n for n, has in zip(self.names, row, strict=True) if not has}) for d, row in rows]
+        return [{n: v for n, v in design.items() if n not in names} for design, names in gone]
+
+    def completed(self, designs: Sequence[Design]) -> list[dict[str, Value]]:
+        """Designs with the middle for each conditional parameter that they lack, pruned."""
+        middles = {p.name: scale.middle(p) for p in self.parameters if p.when}
+        return self.pruned([{**middles, **design} for design in designs])
 
     def columns(self, designs: Sequence[Design]) -> dict[str, Any]:
-        """Arrays ``(n,)`` by name: parameters, fixed values and derived ones."""
-        base = {p.name: scale.column([d[p.name] for d in designs]) for p in self.parameters}
+        """Arrays ``(n,)`` by name: parameters, fixed values and derived ones.
+
+        A parameter that a design does not have stands at its middle.
+        """
+        base = {p.name: activity.column(p, designs) for p in self.parameters}
         return self._completed(base, np.zeros(len(designs)))
 
     def columns_of_unit(self, points: Any) -> dict[str, Any]:
         """Arrays or tensors ``(...)`` by name, of points ``(..., d)``, without snapping to grids.
 
-        Gradients of torch tensors flow; choices take the nearest one and have none.
+        Gradients of torch tensors flow; choices take the nearest one and have none. A parameter that a point
+        does not have stands at its middle.
         """
+        points = self.canonical(points)
         base = {p.name: scale.from_unit(p, points[..., i]) for i, p in enumerate(self.parameters)}
         return self._completed(base, 0.0 * points[..., 0] if self.dimension else np.zeros(points.shape[:-1]))
 
@@ -142,24 +202,39 @@ class Space:
         return columns
 
     def slack(self, designs: Sequence[Design]) -> Array:
-        """Slack ``(n, m)`` of the m constraints, in each constraint's own unit; at or above 0 is allowed."""
-        slack = self._slack(self.columns(designs), np.zeros(len(designs)))
+        """Slack ``(n, m)`` of the m constraints, in each constraint's own unit; at or above 0 is allowed.
+
+        A constraint that names a parameter which a design does not have holds.
+        """
+        active = self.active(designs) if self.conditions else None
+        slack = self._slack(self.columns(designs), np.zeros(len(designs)), active)
         return np.asarray(slack, dtype=float)
 
     def slack_of_unit(self, points: Any) -> Any:
         """Slack ``(..., m)`` of points ``(..., d)``, without snapping; gradients of torch tensors flow."""
-        return self._slack(self.columns_of_unit(points), 0.0 * points.sum(-1))
+        active = self.active_of_unit(points) if self.conditions else None
+        return self._slack(self.columns_of_unit(points), 0.0 * points.sum(-1), active)
 
-    def _slack(self, columns: Mapping[str, Any], zeros: Any) -> Any:
+    def _slack(self, columns: Mapping[str, Any], zeros: Any, active: Mask | None) -> Any:
         parts = []
         for constraint in self.constraints:
             slack = constraint.slack(columns)
             if isinstance(slack, np.ndarray) and not isinstance(zeros, np.ndarray):
                 slack = zeros.new_tensor(slack)
+            if active is not None and (places := self._conditional(constraint)):
+                slack = scale.chosen(np.asarray(active[..., places].all(-1)), zeros + slack, 1.0)
             parts.append(zeros + slack)
         if isinstance(zeros, np.ndarray | np.floating):
             return np.stack(parts, axis=-1) if parts else np.zeros((*zeros.shape, 0))
         return scale.stack(parts) if parts else zeros.new_zeros((*zeros.shape, 0))
+
+    def _conditional(self, constraint: Constraint) -> list[int]:
+        """Places of the conditional parameters that a constraint names, itself or through derived values."""
+        names = set(getattr(constraint, "names", ()))
+        for name in reversed(list(self.derived)):
+            if name in names:
+                names |= set(getattr(self.derived[name], "names", ()))
+        return [i for i, name in enumerate(self.names) if name in self.conditions and name in names]
 
     def feasible(self, designs: Sequence[Design]) -> NDArray[np.bool_]:
         """True ``(n,)`` where every constraint holds."""
@@ -167,10 +242,11 @@ class Space:
 
     def contains(self, design: Design) -> str | None:
         """None where the design lies inside all bounds, on a grid or not; else a sentence."""
-        missing = [name for name in self.names if name not in design]
-        if missing:
-            return f"no value is given for {', '.join(map(repr, missing))}."
-        problems = (scale.problem(p, design[p.name]) for p in self.parameters)
+        wrong = self._activity.problem(design)
+        if wrong:
+            return wrong
+        given = (p for p in self.parameters if design.get(p.name) is not None)
+        problems = (scale.problem(p, design[p.name]) for p in given)
         return next((text for text in problems if text), None)
 
     def enumerate(self, limit: int) -> list[dict[str, Value]]:
@@ -181,6 +257,8 @@ class Space:
         size = self.size
         if size is None or size > limit:
             raise ValueError(f"the space has {size or 'infinitely many'} designs, more than {limit}.")
+        if self.conditions:
+            return self.from_unit(self._activity.grid(range(self.dimension)))
         levels = [scale.levels(p) or 1 for p in self.parameters]
         axes = [scale.level_units(p, np.arange(n)) for p, n in zip(self.parameters, levels, strict=True)]
         grid = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=-1) if axes else None
@@ -191,13 +269,13 @@ class Space:
 
         Continuous coordinates stay, or move a little where the constraints ask for it. Deterministic.
         """
-        point = np.clip(np.asarray(point, dtype=float), 0.0, 1.0)
+        point = self.canonical(np.clip(np.asarray(point, dtype=float), 0.0, 1.0))
         best: dict[str, Value] | None = None
         distance = np.inf
         for radius in (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5):
             if distance <= radius:
                 break
-            near = self._near(point, radius)
+            near = self.canonical(self._near(point, radius))
             near = near[(self.slack_of_unit(near) >= 0).all(axis=-1)]
             near = near[np.argsort(np.linalg.norm(near - point, axis=-1), kind="stable")][:64]
             designs = self.from_unit(near) if near.size else []
@@ -236,7 +314,7 @@ class Space:
 
     def to_json(self) -> dict[str, Any]:
         """The parameters as plain JSON; constraints, fixed and derived values are left out."""
-        return {"parameters": [{"kind": scale.kind(p), **asdict(p)} for p in self.parameters]}
+        return {"parameters": [scale.to_json(p) for p in self.parameters]}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Space:
