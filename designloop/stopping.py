@@ -1,38 +1,77 @@
-"""When a campaign ends, when it pauses, and which trials are still to run: pure functions of the record."""
+"""When a campaign ends, and when a strategy makes room for the next: pure functions of the record."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from datetime import datetime
+from typing import cast
 
-from designloop import closure, goals
-from designloop.campaign.model import Campaign, Stop
-from designloop.record import Attempt, RunRecord, TrialRecord
+from designloop import closure, goals, pausing, promise
+from designloop.campaign.model import Campaign
+from designloop.pausing import open_trials, to_repeat
+from designloop.record import RunRecord, TrialRecord
+from designloop.spent import budget_left, licence_seconds, oracle_seconds, seconds_spent
+from designloop.strategies.base import OPTIMIZERS
+from designloop.units import format_quantity
 
-EQUAL_FAILURES = 3
-"""So many equal failures in a row pause a run."""
+ENDED = ("completed", "infeasible", "failed")
+"""Statuses of trials that were answered, or never will be."""
 
-
-def budget_left(run: RunRecord, stop: Stop) -> int:
-    """Trials that may still be proposed; imported ones are free."""
-    return stop.trials - sum(trial.origin != "existing" for trial in run.trials)
-
-
-def seconds_spent(run: RunRecord) -> float:
-    """Time spent on proposals and evaluations, over all sessions."""
-    proposing = sum(p["seconds"].get("propose", 0.0) for p in run.proposals)
-    return float(proposing + sum(a.seconds or 0.0 for t in run.trials for a in t.attempts))
+__all__ = [
+    "budget_left", "early_reason", "ended_early", "improvement", "learning_ended", "open_trials",
+    "pause_reason", "phase_over", "seconds_spent", "stop_reason", "to_repeat",
+]  # fmt: skip
 
 
-def stop_reason(run: RunRecord, campaign: Campaign) -> str | None:
-    """Why the campaign is over, or None."""
+def stop_reason(run: RunRecord, campaign: Campaign, *, now: float | None = None) -> str | None:
+    """Why the campaign is over, or None; ``now`` in epoch seconds, by default this moment."""
+    early = early_reason(run, campaign, now=now)
+    if early is None and budget_left(run, campaign.stop) <= 0:
+        return f"all {campaign.stop.trials} trials are done"
+    return early
+
+
+def ended_early(run: RunRecord, campaign: Campaign, *, now: float | None = None) -> bool:
+    """Whether the campaign is over by anything but the number of its trials."""
+    return early_reason(run, campaign, now=now) is not None
+
+
+def early_reason(run: RunRecord, campaign: Campaign, *, now: float | None = None) -> str | None:
+    """Why the campaign is over by anything but the number of its trials, or None."""
+    return (
+        _reached(run, campaign)
+        or _spent(run, campaign, time.time() if now is None else now)
+        or _learned(run, campaign)
+        or _stalled(run, campaign)
+        or _nothing_to_gain(run, campaign)
+    )
+
+
+def _reached(run: RunRecord, campaign: Campaign) -> str | None:
+    """That a feasible design is as good as asked for."""
+    target = campaign.stop.target
+    best = None if target is None else run.best()
+    value = None if best is None else best.value(run.metric)
+    if target is None or best is None or value is None or (value - target) * (1 if run.minimize else -1) > 0:
+        return None
+    unit = run.campaign["objective"].get("unit") or None
+    return f"the target is reached: trial {best.index} has {run.metric} {format_quantity(value, unit)}"
+
+
+def _spent(run: RunRecord, campaign: Campaign, now: float) -> str | None:
+    """Which limit of time is reached."""
     stop = campaign.stop
-    if budget_left(run, stop) <= 0:
-        return f"all {stop.trials} trials are done"
     if stop.wall_time is not None and seconds_spent(run) >= stop.wall_time:
         return f"the time of {stop.wall_time:g} s is spent"
-    return _learned(run, campaign) or _stalled(run, campaign)
+    if stop.cost is not None and oracle_seconds(run) >= stop.cost:
+        return f"the oracle's time of {stop.cost / 3600:g} h is spent"
+    held = licence_seconds(run, campaign.execution.licences) if stop.licence_time else {}
+    for name, most in stop.licence_time.items():
+        if held[name] >= most:
+            return f"the {most / 3600:g} hours of {name or 'licences'} are spent"
+    if stop.until is not None and now >= datetime.fromisoformat(stop.until).timestamp():
+        return f"the time is up: {stop.until.replace('T', ' ')}"
+    return None
 
 
 def phase_over(run: RunRecord, campaign: Campaign) -> str | None:
@@ -42,7 +81,7 @@ def phase_over(run: RunRecord, campaign: Campaign) -> str | None:
         return None
     if until == "goal":
         return _goal_reached(run, campaign)
-    made = sum(len(p["candidates"]) for p in run.proposals if _by_phase(p, run.phase))
+    made = sum(t.withdrawn is None and _by_phase(run, t) for t in run.trials)
     return f"its {until} trials are done" if made >= until else None
 
 
@@ -52,8 +91,11 @@ def learning_ended(run: RunRecord, campaign: Campaign) -> bool:
     return _learned(run, campaign) is not None or bool(learned_enough)
 
 
-def _by_phase(proposal: Mapping[str, Any], phase: int) -> bool:
-    return bool(proposal["origin"] == "strategy" and proposal.get("phase", 0) == phase)
+def _by_phase(run: RunRecord, trial: TrialRecord) -> bool:
+    """Whether the strategy at work proposed it."""
+    if trial.origin != "strategy" or trial.proposal is None:
+        return False
+    return bool(run.proposals[trial.proposal].get("phase", 0) == run.phase)
 
 
 def _goal_reached(run: RunRecord, campaign: Campaign) -> str | None:
@@ -98,7 +140,8 @@ def _stalled(run: RunRecord, campaign: Campaign) -> str | None:
     stop = campaign.stop
     if stop.no_improvement_trials is None:
         return None
-    recent = [t for t in run.trials if t.origin == "strategy"][-stop.no_improvement_trials :]
+    ended = [t for t in run.trials if t.origin == "strategy" and t.status in ENDED and run.counts(t)]
+    recent = ended[-stop.no_improvement_trials :]
     if len(recent) < stop.no_improvement_trials:
         return None
     learning = campaign.goal is not None and run.learns
@@ -107,6 +150,17 @@ def _stalled(run: RunRecord, campaign: Campaign) -> str | None:
         return None
     what = "lowered the error" if learning else "improved the best design"
     return f"the last {stop.no_improvement_trials} trials {what} by {gain:.2%}"
+
+
+def _nothing_to_gain(run: RunRecord, campaign: Campaign) -> str | None:
+    """That the model promises too little."""
+    least, choice = campaign.stop.nothing_to_gain, campaign.phases[run.phase]
+    if least is None or choice.name not in OPTIMIZERS:
+        return None
+    gain = promise.promised(run, kappa=float(cast(float, choice.options.get("kappa") or promise.KAPPA)))
+    if gain is None or gain >= least:
+        return None
+    return f"the model promises an improvement of {gain:.2%} at most"
 
 
 def _learning_gain(run: RunRecord, campaign: Campaign) -> float | None:
@@ -135,53 +189,6 @@ def improvement(run: RunRecord, *, before: int) -> float | None:
     return abs(best - earlier) / (abs(earlier) or 1.0)
 
 
-def pause_reason(run: RunRecord, failure_limit: int) -> str | None:
+def pause_reason(run: RunRecord, campaign: Campaign) -> str | None:
     """Why the run should wait for its user, or None."""
-    streak = failure_streak(run, since=run.decisions)
-    if len(streak) >= EQUAL_FAILURES:
-        return f"{len(streak)} trials in a row failed alike: {streak[-1].reason}"
-    failed = [t for t in run.trials if t.status == "failed" and t.origin != "existing"]
-    granted = failure_limit * (1 + sum(d["action"] == "resume" for d in run.decisions))
-    if len(failed) >= granted:
-        reason = failed[-1].last.reason if failed[-1].last else ""
-        return f"{len(failed)} trials failed, the limit is {failure_limit}; the last: {reason}"
-    return None
-
-
-def failure_streak(run: RunRecord, *, since: Sequence[Mapping[str, Any]]) -> list[Attempt]:
-    """The equal failures that came last, in order, after the last of the decisions ``since``."""
-    first = since[-1]["outcomes_before"] if since else 0
-    streak: list[Attempt] = []
-    for trial, number in reversed(run.outcomes[first:]):
-        attempt = _attempt(run.trials[trial], number)
-        if attempt.status != "failed" or (streak and _words(attempt) != _words(streak[0])):
-            break
-        streak.insert(0, attempt)
-    return streak
-
-
-def to_repeat(run: RunRecord) -> dict[str, int]:
-    """Trials of the failures that led to the last decision, each with the attempt that repeats it."""
-    streak = failure_streak(run, since=run.decisions[:-1])
-    trials = [t for t in run.trials if t.last in streak]
-    return {str(t.index): len(t.attempts) + 1 for t in trials}
-
-
-def open_trials(run: RunRecord) -> list[TrialRecord]:
-    """Trials proposed, begun without an outcome, or to be repeated after a pause; in order."""
-    repeats: dict[str, int] = {}
-    for decision in run.decisions:
-        repeats |= decision.get("repeat", {})
-    return [
-        t
-        for t in run.trials
-        if t.status in ("proposed", "running") or len(t.attempts) < repeats.get(str(t.index), 0)
-    ]
-
-
-def _attempt(trial: TrialRecord, number: int) -> Attempt:
-    return next(a for a in trial.attempts if a.number == number)
-
-
-def _words(attempt: Attempt) -> str:
-    return re.sub(r"[-+]?\d[\d.e+-]*", "#", attempt.reason or "")
+    return pausing.pause_reason(run, campaign.execution)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from designloop.campaign.expression import Expression
 from designloop.campaign.inputs import difference
 from designloop.campaign.model import Aim, Objective
 from designloop.campaign.outcomes import Outcomes, outcome_expression
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.tolerance import Tolerance
 from designloop.reading.document import Path_
+from designloop.reading.expression import Expression
 from designloop.reading.problems import Problems, Refused, advice, sentences
 
 LEARN: Path_ = ("goal", "learn")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designloop import units
-from designloop.campaign.expression import Comparison, Expression
 from designloop.reading.document import Path_
+from designloop.reading.expression import Comparison, Expression
 from designloop.reading.problems import Problems
 
 _BARE = re.compile(r"[-+\d.eE\s]+")

@@ -60,7 +60,10 @@ def _shared(stages: Sequence[Stage]) -> dict[str, list[tuple[str, Input]]]:
     found: dict[str, list[tuple[str, Input]]] = {}
     for stage in stages:
         for name, called in stage.names.items():
-            found.setdefault(called, []).append((stage.name, stage.declaration.input(name)))
+            declared = stage.declaration.input(name)
+            if any(own != composed_name for own, composed_name in stage.names.items()) or stage.joints:
+                declared = replace(declared, when="")  # its condition speaks of names that are others here
+            found.setdefault(called, []).append((stage.name, declared))
     return found
 
 
@@ -87,6 +90,7 @@ def _merged(name: str, shared: Sequence[tuple[str, Input]]) -> Input:
     return replace(
         last, name=name, lower=lower, upper=upper, choices=choices, default=_default(inputs),
         integer=any(i.integer for i in inputs), outside=" ".join(dict.fromkeys(filter(None, said))),
+        when=last.when if len({i.when for i in inputs}) == 1 else "",
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def _words(text: str) -> set[str]:
 
 
 def _derived(name: str, text: str, inputs: Inputs) -> Derived:
-    from designloop.campaign.expression import parse_expression
+    from designloop.reading.expression import parse_expression
 
     declaration = inputs.declaration
     if name in inputs.parameters or name in inputs.fixed or name in inputs.process:

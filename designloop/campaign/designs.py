@@ -28,12 +28,25 @@ def resolve_design(
             design[name] = placed(
                 parameter, in_parameter_unit(parameter, inputs.declaration.input(name), value)
             )
-    lacking = [name for name in inputs.parameters if name not in written]
+    if len(design) == len(written):
+        _refuse_incomplete(design, inputs, problems, path)
+    return {name: design[name] for name in inputs.parameters if name in design}
+
+
+def _refuse_incomplete(design: Mapping[str, Value], inputs: Inputs, problems: Problems, path: Path_) -> None:
+    """Note values that lack, and those of parameters that do not exist in this design."""
+    always = [p for p in inputs.parameters.values() if not p.when]
+    lacking = [p.name for p in always if p.name not in design]
+    if not lacking:
+        exists = inputs.existing(design)
+        lacking = [name for name in exists if name not in design]
+        for name in (n for n in design if n not in exists):
+            what = f"{name} exists only where {inputs.parameters[name].when}, which fails for this design."
+            problems.add((*path, name), what, "Leave it out.", key=True)
     if lacking:
         problems.add(
             path, f"this design lacks {', '.join(lacking)}.", "Give a value for every parameter.", key=True
         )
-    return {name: design[name] for name in inputs.parameters if name in design}
 
 
 def in_parameter_unit(parameter: Parameter, declared: Input, value: Plain) -> Value:

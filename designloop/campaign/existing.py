@@ -41,7 +41,7 @@ def read_existing(
     targets = _targets(spec, table, inputs, outcomes)
     fill = _fill(spec, inputs)
     given = {t.name for t in targets} | set(fill)
-    lacking = [name for name in inputs.parameters if name not in given]
+    lacking = [p.name for p in inputs.parameters.values() if not p.when and p.name not in given]
     if lacking:
         raise Refused(
             f"the table says nothing of {', '.join(lacking)}.", "Name its column under columns, or fill it.",
@@ -192,30 +192,53 @@ def _trial(
     cells = [*row, *[None] * (len(table.headers) - len(row))]
     failed = failed_column is not None and cells[failed_column] in (None, "")
     parameters, metrics = dict(fill), dict[str, float]()
+    unread: dict[str, Refused] = {}
     for target in targets:
-        cell = cells[target.position]
         if target.is_metric and failed:
             continue
-        if cell in (None, ""):
-            hint = (
-                f'If it failed, write failed_if: {{empty: "{target.header}"}}.'
-                if target.is_metric
-                else "Fill it in."
-            )
-            raise Refused(f"column {target.header!r} is empty.", hint)
         try:
-            value = target.read(cell)
+            value = _cell(target, cells[target.position])
         except Refused as error:
-            raise Refused(f"column {target.header!r} {error.what}", error.instead) from None
+            if target.is_metric or not inputs.parameters[target.name].when:
+                raise
+            parameters.pop(target.name, None)
+            unread[target.name] = error
+            continue
         if target.is_metric:
             metrics[target.name] = float(value)
         else:
             parameters[target.name] = value
-    ordered = {name: parameters[name] for name in inputs.parameters}
+    ordered = _of_design(parameters, unread, inputs)
+    needless = [t.name for t in targets if t.name in parameters and t.name not in ordered]
+    note = f" without {', '.join(needless)}" if needless else ""
     return ImportedTrial(
-        source=f"{table.file} row {number}", parameters=ordered, metrics=metrics, failed=failed,
+        source=f"{table.file} row {number}{note}", parameters=ordered, metrics=metrics, failed=failed,
         in_range=all(_inside(inputs.parameters[n], v) for n, v in ordered.items()),
     )  # fmt: skip
+
+
+def _cell(target: Target, cell: Cell) -> Value:
+    """A cell's value; raises Refused."""
+    if cell in (None, ""):
+        failed = f'If it failed, write failed_if: {{empty: "{target.header}"}}.'
+        raise Refused(f"column {target.header!r} is empty.", failed if target.is_metric else "Fill it in.")
+    try:
+        return target.read(cell)
+    except Refused as error:
+        raise Refused(f"column {target.header!r} {error.what}", error.instead) from None
+
+
+def _of_design(given: Mapping[str, Value], unread: Mapping[str, Refused], inputs: Inputs) -> dict[str, Value]:
+    """The values of the parameters that the row's design has; raises Refused where one lacks."""
+    found: dict[str, Value] = {}
+    for name in inputs.existing(given):
+        if name in unread:
+            raise unread[name]
+        if name not in given:
+            what = f"the table says nothing of {name}, which exists where {inputs.parameters[name].when}."
+            raise Refused(what, "Name its column under columns, or fill it.")
+        found[name] = given[name]
+    return found
 
 
 def _inside(parameter: Parameter, value: Value) -> bool:

@@ -8,11 +8,11 @@ from pydantic.fields import FieldInfo
 
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.validation import OWNERS
-from designloop.campaign.writing import flow
 from designloop.errors import CampaignError
 from designloop.reading.part import Part
 from designloop.reading.problems import advice
 from designloop.reading.values import Measure
+from designloop.reading.writing import flow
 
 
 def json_schema() -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from designloop import units
+from designloop._activity import Activity
+from designloop.campaign.conditions import resolve_conditions
 from designloop.campaign.derived import add_derived
 from designloop.campaign.model import Derived, ProcessVariable
 from designloop.campaign.parameters import parameter
@@ -46,6 +48,12 @@ class Inputs:
         words = {**declared, **chosen}
         return {n: c for n, c in words.items() if any(isinstance(v, str) for v in c)}
 
+    def existing(self, design: Mapping[str, Value]) -> list[str]:
+        """The parameters that a design has, by the values of those that it has in any case."""
+        parameters = tuple(self.parameters.values())
+        (mask,) = Activity(parameters).of_designs([design])
+        return [p.name for p, exists in zip(parameters, mask, strict=True) if exists]
+
     def constants(self) -> dict[str, Value]:
         """Values that no design and no die changes, in declared units."""
         defaults = {i.name: i.default for i in self.declaration.inputs if i.default is not None}
@@ -75,28 +83,35 @@ def resolve_inputs(
             mean, sd = spec.normal
             inputs.process[name] = _process(_known(name, declaration), (mean.written, sd.written))
     with problems.at(("fidelity",)):
-        inputs.fixed |= _settings(file, declaration)
+        inputs.fixed |= _settings(file.fidelity, file, declaration)
+    for counting in list(file.fidelities or ())[-1:]:
+        with problems.at(("fidelities",)):
+            inputs.fixed |= _settings(counting, file, declaration)
     _add_parameters(file, inputs, problems)
     add_derived(file, inputs, problems)
     if not problems.found:
         _refuse_missing(file, inputs, problems)
+        resolve_conditions(file, inputs, problems)
     return inputs
 
 
-def _settings(file: CampaignFile, declaration: Declaration) -> dict[str, Value]:
+def _settings(name: str | None, file: CampaignFile, declaration: Declaration) -> dict[str, Value]:
     """What the fidelity sets of the inputs that the campaign leaves open."""
-    if file.fidelity is None:
-        return {}
+    return {} if name is None else open_settings(fidelity_named(name, declaration), file)
+
+
+def fidelity_named(name: str, declaration: Declaration) -> Fidelity:
+    """The declared fidelity ``name``; raises Refused."""
     names = [f.name for f in declaration.fidelities]
-    if file.fidelity not in names:
-        guess = nearest(file.fidelity, names)
+    if name not in names:
+        guess = nearest(name, names)
         known = ", ".join(f"{f.name} ({cost_text(f)})" for f in declaration.fidelities)
         raise Refused(
-            f"{declaration.name} has no fidelity {file.fidelity}.",
+            f"{declaration.name} has no fidelity {name}.",
             (f"Did you mean {guess}? " if guess else "")
             + (f"Known fidelities: {known}." if known else "It declares none; leave it out."),
         )
-    return open_settings(declaration.fidelity(file.fidelity), file)
+    return declaration.fidelity(name)
 
 
 def open_settings(fidelity: Fidelity, file: CampaignFile) -> dict[str, Value]:
@@ -259,7 +274,8 @@ def _refuse_missing(file: CampaignFile, inputs: Inputs, problems: Problems) -> N
     lacking = [
         i
         for i in inputs.declaration.inputs
-        if i.default is None and i.name not in given and heading_of(i.name, file) is None
+        if i.default is None and not i.when
+        if i.name not in given and heading_of(i.name, file) is None
     ]
     for declared in lacking:
         bounds = f"{declared.name}: {bounds_text(declared)}" if declared.lower is not None else declared.name

@@ -79,6 +79,11 @@ def _check_inputs(declaration: Declaration, inputs: Inputs) -> None:
         )
     for parameter in inputs.parameters.values():
         declared = declaration.input(parameter.name)
+        if parameter.when and declared.default is None and not (declared.when or declared.optional):
+            raise Refused(
+                f"{declaration.name} needs {parameter.name} also where {parameter.when} fails.",
+                "Give the reference's input a default, or declare its condition.",
+            )
         if not all(_allowed(declared, end, parameter) for end in _ends(parameter)):
             words = ", ".join(map(str, declared.choices)) or bounds_text(declared)
             raise Refused(

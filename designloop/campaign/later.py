@@ -10,20 +10,10 @@ from designloop.reading.problems import Problems
 
 # pattern of a path ("*" stands for any key or position) -> what to write instead
 LATER: dict[tuple[str, ...], str] = {
-    ("fidelities",): "Write fidelity: NAME.",
     ("replicates",): "Let the oracle average by itself.",
     ("answer",): "The report names one best design.",
     ("report",): "The report has its standard content.",
     ("start_from",): "Export the other run and name the file under existing_trials.",
-    ("parameters", "*", "when"): "Leave the condition out, or fix the choice and its parameters.",
-    ("stop", "licence_hours"): "Write trials or wall_time.",
-    ("stop", "until"): "Write trials or wall_time.",
-    ("stop", "cost"): "Write trials or wall_time.",
-    ("execution", "engine"): "Trials run on this machine.",
-    ("execution", "queue"): "Trials run on this machine.",
-    ("execution", "licences"): "Leave it out.",
-    ("execution", "hours"): "Leave it out.",
-    ("execution", "time_limit"): "Leave it out.",
     ("process", "*", "file"): "Write normal: [mean, standard deviation].",
     ("process", "*", "wafer"): "Every sample is a die; leave it out.",
     ("process", "*", "unit"): "Write the unit beside each number.",
@@ -74,12 +64,6 @@ def _instead(path: Path_) -> str | None:
 
 def _single_values(data: dict[str, Any], problems: Problems) -> None:
     """Values of a later version at keys that this one has."""
-    execution = data.get("execution")
-    workers = execution.get("workers") if isinstance(execution, dict) else None
-    if isinstance(workers, int) and not isinstance(workers, bool) and workers > 1:
-        problems.add(
-            ("execution", "workers"), f"not in this version: {workers} workers.", "Write workers: 1."
-        )
     _levels(data.get("process"), problems)
     _strategies(data.get("strategy"), ("strategy",), problems)
     for i, phase in enumerate(_list(data.get("strategy"))):

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from designloop import units
+from designloop.campaign.execution import Execution
 from designloop.oracle import Declaration, Input, Value
 from designloop.space import Space
 
 if TYPE_CHECKING:
     from designloop.campaign.composition import Composition
-    from designloop.campaign.expression import Expression
     from designloop.campaign.schema import CampaignFile
+    from designloop.reading.expression import Expression
 
 Mode = Literal["nominal", "mean", "worst_corner", "yield", "learn"]
 ErrorKind = Literal["relative", "absolute", "spread"]
@@ -152,6 +153,16 @@ class Stop:
     coverage_trials: int | None = None
     coverage_less_than: float | None = None
     """Relative growth of the reached property space over ``coverage_trials`` trials, as a fraction."""
+    nothing_to_gain: float | None = None
+    """Promised relative improvement of the best feasible value, as a fraction, that is not worth a trial."""
+    target: float | None = None
+    """Value of the objective that is good enough, in its unit."""
+    cost: float | None = None
+    """Seconds of the oracle, all attempts together."""
+    licence_time: Mapping[str, float] = field(default_factory=dict)
+    """Seconds for which attempts may hold licences, by name; of the name "": all licences together."""
+    until: str | None = None
+    """Local date and time without zone, ISO 8601."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +191,17 @@ class ImportedTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Level:
+    """One of the fidelities that a campaign chooses from."""
+
+    name: str
+    cost: float
+    """Seconds of one evaluation of the oracle."""
+    fixed: Mapping[str, Value]
+    """All fixed inputs under it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Campaign:
     """The frozen content of one campaign file."""
 
@@ -200,6 +222,8 @@ class Campaign:
     space: Space
     fidelity: str | None
     """Its settings stand in ``fixed``, but for inputs that the file sets itself."""
+    fidelities: tuple[Level, ...] = ()
+    """Two to choose from, the one that counts last; ``fixed`` is then that of the last."""
     fixed: Mapping[str, Value]
     """In the oracle's declared units."""
     derived: tuple[Derived, ...]
@@ -219,11 +243,28 @@ class Campaign:
     goal: Goal | None
     register: Register
     stop: Stop
-    workers: int
-    failure_limit: int
+    execution: Execution
     tracking_uri: str | None
     """Absolute where it is a file store; None: no tracking."""
     tracking_models: Literal["every_fit", "checkpoints", "last"]
+
+    @property
+    def counts(self) -> str | None:
+        """The fidelity whose answers count; None where the campaign names none."""
+        return self.fidelities[-1].name if self.fidelities else self.fidelity
+
+    def at(self, fidelity: str | None) -> Campaign:
+        """The campaign with the fixed inputs of one of its fidelities; by default of the one that counts."""
+        level = next((f for f in self.fidelities if f.name == fidelity), None)
+        return self if level is None else replace(self, fixed=level.fixed)
+
+    @property
+    def dies(self) -> int:
+        """How often one trial asks the oracle."""
+        if not (self.process or self.realizations) or self.objective.mode in ("nominal", "learn"):
+            return 1
+        sampled = 1 << (self.objective.samples - 1).bit_length()  # as many as the point sets hold
+        return 1 + (2 ** len(self.process) if self.objective.mode == "worst_corner" else sampled)
 
     @property
     def strategy(self) -> StrategyChoice:
@@ -234,16 +275,17 @@ class Campaign:
         """All inputs of the oracle, in its declared units, for a design and one process sample.
 
         ``design`` holds the chosen parameters and ``process`` the process variables, both in the
-        user's units; fixed and derived inputs are added, inputs left at their defaults are not.
+        user's units; fixed and derived inputs are added, inputs left at their defaults are not, nor are
+        those that the design does not have.
         """
         written = {p.name: p.unit for p in self.space.parameters} | {v.name: v.unit for v in self.process}
         known = self.known(design, process)
         inputs = dict(self.fixed)
-        for declared in self.declaration.inputs:
+        for declared in (i for i in self.declaration.inputs if i.name in known):
             name = declared.name
             if name in written:
                 inputs[name] = at_border(known[name], written[name], declared)
-            elif name in known and any(d.name == name for d in self.derived):
+            elif any(d.name == name for d in self.derived):
                 inputs[name] = at_border(known[name], declared.unit, declared)
         return inputs
 
@@ -251,12 +293,18 @@ class Campaign:
         """What an expression may name beside the oracle's outputs, for a design and one process sample.
 
         Parameters and process variables in the user's units; fixed, derived and default inputs in the
-        oracle's. Values may be arrays of one shape.
+        oracle's. Values may be arrays of one shape. What a design does not have, and what is computed from
+        it, is left out.
         """
         defaults = {i.name: i.default for i in self.declaration.inputs if i.default is not None}
         columns: dict[str, Any] = {**defaults, **self.fixed, **process, **design}
+        for name in self.space.conditions.keys() - design.keys():
+            columns.pop(name, None)
         for derived in self.derived:
-            columns[derived.name] = derived.expression.evaluate(columns)
+            if derived.expression.names <= columns.keys():
+                columns[derived.name] = derived.expression.evaluate(columns)
+            else:
+                columns.pop(derived.name, None)
         return columns
 
 

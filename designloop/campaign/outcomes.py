@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from designloop import units
-from designloop.campaign import _nodes as nodes
 from designloop.campaign.bounds import Asked, asked, refuse_contradictions
-from designloop.campaign.expression import Comparison, Expression, parse_comparison, parse_expression
+from designloop.campaign.conditions import refuse_conditional
 from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import Aggregate, Mode, Objective, Outcome, OutcomeConstraint, Spec
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.substitution import bound_to, comparison_bound_to
+from designloop.reading import _nodes as nodes
 from designloop.reading.document import Path_
+from designloop.reading.expression import Comparison, Expression, parse_comparison, parse_expression
 from designloop.reading.problems import Problems, Refused, advice
 
 Relation = Literal["<=", ">="]
@@ -152,6 +153,7 @@ def outcome_expression(text: str, found: Outcomes) -> Expression:
         )
     expression = parse_expression(text, units=found.units(), choices=found.inputs.choices())
     expression = bound_to(expression, found.inputs)
+    refuse_conditional(text, expression.names, found.inputs)
     if expression.is_constant:
         raise Refused(f"{text} is the same for every design.", f"Name an output: {', '.join(outputs)}.")
     return expression
@@ -173,6 +175,7 @@ def _constrain(text: str, found: Outcomes, path: Path_) -> set[str]:
         if comparison.names <= set(found.inputs.parameters):
             found.of_inputs.append(comparison)
             continue
+        refuse_conditional(part.text, comparison.names, found.inputs)
         expression, relation, bound = one_sided(comparison, found)
         found.asked.append(asked(path, comparison, (expression, relation, bound)))
         outcome = found.add(expression, relation)
@@ -238,6 +241,7 @@ def _specs(text: str, found: Outcomes, path: Path_) -> list[Spec]:
         comparison = comparison_bound_to(part, found.inputs)
         if not comparison.names:
             raise Refused(f"{part.text} says nothing about a die.", "Name an output of the oracle.")
+        refuse_conditional(part.text, comparison.names, found.inputs)
         found.asked.append(asked(path, comparison, one_sided(comparison, found)))
         left, right = comparison.left, comparison.right
         slack = difference(left, right) if comparison.relation == ">=" else difference(right, left)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from designloop.campaign.writing import block
 from designloop.errors import CampaignError, Place
 from designloop.reading.document import Document, Path_, parse_value
+from designloop.reading.writing import block
 
 WHERE = "--set"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from designloop import units
 from designloop.campaign.parts import ParameterSpec
@@ -18,6 +19,10 @@ MOST_STEPS = 1e9
 def parameter(declared: Input, spec: ParameterSpec | None) -> Parameter:
     """A parameter in the user's unit; raises Refused and UnitError."""
     spec = spec or EMPTY
+    return replace(_unconditional(declared, spec), when=spec.when or "")
+
+
+def _unconditional(declared: Input, spec: ParameterSpec) -> Parameter:
     if spec.choices is not None:
         return _choices(declared, spec.choices, bool(spec.ordered))
     if declared.choices:

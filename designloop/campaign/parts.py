@@ -23,7 +23,6 @@ from designloop.reading.values import (
     NumberField,
     PlainField,
     SpanField,
-    measure,
     number,
     shown,
 )
@@ -59,6 +58,15 @@ class ParameterSpec(Part):
     derived: StrictStr | None = Field(
         default=None, description="Computed from the others, as under derived.", examples=["2 * beam_width"]
     )
+    hard_to_change: StrictBool | None = Field(
+        default=None,
+        description="With engine: manual: one call of suggest opens at most one level that nobody has used.",
+        examples=[True],
+    )
+    when: StrictStr | None = Field(
+        default=None, description="The comparison of other parameters under which this one exists.",
+        examples=["anchor == double"],
+    )  # fmt: skip
 
     @classmethod
     def expanded(cls, value: Any) -> Any:
@@ -89,6 +97,11 @@ class ParameterSpec(Part):
         for key, form in (("step", "range"), ("scale", "range"), ("ordered", "choices")):
             if getattr(self, key) is not None and forms and forms[0] != form:
                 raise Refused(f"{key} goes with {form} only.", f"Leave {key} out.", below=(key,), key=True)
+        if self.when is not None and forms and forms[0] in ("value", "derived"):
+            raise Refused(
+                "when goes with what is chosen only, a range or choices.", "Leave when out.",
+                below=("when",), key=True,
+            )  # fmt: skip
         return self
 
 
@@ -200,65 +213,6 @@ class ObjectiveSpec(Part):
         return self.mode or ("yield" if self.maximize == "yield" else "nominal")
 
 
-class NoImprovementSpec(Part):
-    """Stop when the best design, or with a goal the learning error, no longer improves."""
-
-    trials: Count = Field(description="Over how many trials.", examples=[20])
-    less_than: MeasureField = Field(
-        default=measure("1 %"), description="Relative improvement that counts.", examples=["1 %"]
-    )
-
-
-class CoverageSpec(Part):
-    """Stop when the trials no longer reach new properties."""
-
-    trials: Count = Field(description="Over how many trials.", examples=[20])
-    less_than: MeasureField = Field(
-        default=measure("1 %"), description="Relative growth of the reached property space that counts.",
-        examples=["0.5 %"],
-    )  # fmt: skip
-
-
-class StopSpec(Part):
-    """When the campaign ends: whichever comes first."""
-
-    trials: Count = Field(default=50, description="Number of trials.", examples=[60])
-    goal: Literal["reached", "ignored"] | None = Field(
-        default=None,
-        description="reached (default where there is a goal): end as soon as every error is reached twice in "
-        "a row; ignored: go on to the other limits.",
-        examples=["reached"],
-    )
-    disagreement: MeasureField | None = Field(
-        default=None,
-        description="End where the committee disagrees by less than this share of the labels' spread.",
-        examples=["2 %"],
-    )
-    coverage: CoverageSpec | None = Field(
-        default=None, description="End where the reached property space no longer grows.",
-        examples=[{"trials": 20, "less_than": "0.5 %"}],
-    )  # fmt: skip
-    no_improvement: NoImprovementSpec | None = Field(
-        default=None,
-        description="End where the best design, or with a goal the learning error, no longer improves.",
-        examples=[{"trials": 20, "less_than": "1 %"}],
-    )
-    wall_time: MeasureField | None = Field(
-        default=None, description="Longest duration of a run.", examples=["12 h"]
-    )
-
-
-class ExecutionSpec(Part):
-    """How trials are run."""
-
-    workers: Annotated[StrictInt, Field(ge=1)] = Field(
-        default=1, description="Trials at a time; 1 in this version.", examples=[1]
-    )
-    failure_limit: Annotated[StrictInt, Field(ge=1)] = Field(
-        default=10, description="Failed trials after which the run pauses.", examples=[10]
-    )
-
-
 class TrackingSpec(Part):
     """Where MLflow mirrors the record; ``tracking: off`` for nowhere."""
 
@@ -333,7 +287,6 @@ class ExistingTrialsSpec(Part):
 
 
 __all__ = [
-    "ColumnSpec", "CoverageSpec", "ExecutionSpec", "ExistingTrialsSpec", "FailedIfSpec", "NoImprovementSpec",
-    "NumberField", "ObjectiveSpec", "ParameterSpec", "Part", "ProcessSpec", "StopSpec", "TrackingSpec",
-    "is_realization",
+    "ColumnSpec", "ExistingTrialsSpec", "FailedIfSpec", "NumberField", "ObjectiveSpec", "ParameterSpec",
+    "Part", "ProcessSpec", "TrackingSpec", "is_realization",
 ]  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from designloop.campaign.expression import parse_expression
 from designloop.campaign.inputs import Inputs
 from designloop.campaign.model import Stop, StrategyChoice
 from designloop.campaign.schema import CampaignFile
 from designloop.campaign.strategies import OPTIMIZERS, StrategySpec
 from designloop.reading.document import Path_
+from designloop.reading.expression import parse_expression
 from designloop.reading.problems import Problems, Refused
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from designloop import units
 from designloop.campaign.aims import resolve_aims
+from designloop.campaign.by_hand import check_by_hand
 from designloop.campaign.composition import Composition, realization_of
 from designloop.campaign.designs import resolve_design
+from designloop.campaign.executing import resolve_execution
+from designloop.campaign.fidelities import resolve_fidelities, with_initial
 from designloop.campaign.inputs import Inputs, resolve_inputs, within
 from designloop.campaign.judges import resolve_goal
 from designloop.campaign.model import Campaign, Register
@@ -44,8 +47,11 @@ def resolve(
     resolve_constraints(file, outcomes, problems)
     goal = resolve_goal(file, aims, outcomes, problems, folder=folder)
     _check_corners(inputs, outcomes, problems)
-    stop = resolve_stop(file, problems)
-    phases = resolve_phases(file, inputs, stop, problems)
+    stop = resolve_stop(file, outcomes, problems)
+    execution = resolve_execution(file, problems)
+    check_by_hand(file, inputs, outcomes, execution, problems)
+    levels = resolve_fidelities(file, inputs, execution, composition, problems)
+    phases = with_initial(resolve_phases(file, inputs, stop, problems), file, levels)
     _check_register(file, problems)
     baseline = None
     if file.baseline is not None:
@@ -60,8 +66,8 @@ def resolve(
     problems.stop()
     return _assembled(
         file, document, folder, inputs, outcomes, composition=composition,
-        goal=goal, stop=stop, phases=phases, space=space, baseline=baseline, start_with=start,
-        existing=existing,
+        goal=goal, stop=stop, execution=execution, phases=phases, fidelities=levels, space=space,
+        baseline=baseline, start_with=start, existing=existing,
     )  # fmt: skip
 
 
@@ -108,8 +114,6 @@ def _assembled(
             alias=register.alias,
             if_reached=register.when == "goal reached",
         ),
-        workers=file.execution.workers,
-        failure_limit=file.execution.failure_limit,
         tracking_uri=None if tracking == "off" else absolute_uri(tracking.uri),
         tracking_models="last" if tracking == "off" else tracking.models,
         **given,

@@ -7,19 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StrictInt, StrictStr, field_validator
 from pydantic_core import CoreSchema
 
+from designloop.campaign.execution_parts import ExecutionSpec
+from designloop.campaign.fidelity_parts import FidelitiesField
 from designloop.campaign.goal_parts import GoalSpec, RegisterSpec
 from designloop.campaign.oracle_parts import TWO_STAGES, OracleSpec
 from designloop.campaign.parts import (
-    ExecutionSpec,
     ExistingTrialsSpec,
     ObjectiveSpec,
     ParameterSpec,
     Part,
     ProcessSpec,
-    StopSpec,
     TrackingSpec,
     is_realization,
 )
+from designloop.campaign.stop_parts import StopSpec
 from designloop.campaign.strategies import StrategySpec
 from designloop.reading.problems import Refused
 from designloop.reading.values import PlainField, shown
@@ -73,6 +74,12 @@ class CampaignFile(Part):
         description="A named accuracy of the oracle: values for inputs that the campaign does not set. "
         "'designloop oracle show' lists them with their costs.",
         examples=["screen"],
+    )
+    fidelities: FidelitiesField | None = Field(
+        default=None,
+        description="Two accuracies of the oracle to choose from in every trial, the one that counts last; "
+        "their costs where the oracle declares none. Only with gp_ucb, which is then the default.",
+        examples=[["screen", "reference"], {"screen": "0.4 s", "reference": "4.3 s"}],
     )
     fixed: dict[str, PlainField] = Field(
         default={}, description="Inputs of the oracle that stay as they are.",
@@ -141,7 +148,7 @@ class CampaignFile(Part):
         default=StopSpec(), description="When the campaign ends.", examples=[{"trials": 60}]
     )
     execution: ExecutionSpec = Field(
-        default=ExecutionSpec(), description="How trials are run.", examples=[{"workers": 1}]
+        default=ExecutionSpec(), description="How trials are run.", examples=[{"workers": 4}]
     )
     tracking: TrackingSpec | Literal["off"] = Field(
         default=TrackingSpec(), description="Where MLflow mirrors the record; off: nowhere.",
@@ -150,12 +157,13 @@ class CampaignFile(Part):
 
     @classmethod
     def expanded(cls, value: Any) -> Any:
-        """With a goal, a strategy without a name is query_by_committee."""
-        if not isinstance(value, dict) or value.get("goal") is None:
+        """A strategy without a name is query_by_committee with a goal, and gp_ucb with fidelities."""
+        if not isinstance(value, dict) or (value.get("goal") is None and value.get("fidelities") is None):
             return value
+        usual = "gp_ucb" if value.get("goal") is None else "query_by_committee"
         strategy = value.get("strategy", {})
         if isinstance(strategy, dict):
-            strategy = {"name": "query_by_committee", **strategy}
+            strategy = {"name": usual, **strategy}
         return {**value, "strategy": strategy}
 
     @field_validator("name", mode="after")

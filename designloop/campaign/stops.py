@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from designloop.campaign.amounts import seconds
 from designloop.campaign.model import Stop
-from designloop.campaign.parts import StopSpec
+from designloop.campaign.outcomes import Outcomes
 from designloop.campaign.schema import CampaignFile
+from designloop.campaign.stop_parts import StopSpec, until
 from designloop.campaign.strategies import OPTIMIZERS, StrategySpec
-from designloop.reading.problems import Problems, Refused
+from designloop.campaign.targets import resolve_target
+from designloop.reading.problems import Problems, Refused, advice
 from designloop.reading.values import Measure
 
 COMMITTEES = ("query_by_committee", "bald")
 """Strategies with a committee that can disagree."""
 
 
-def resolve_stop(file: CampaignFile, problems: Problems) -> Stop:
+def resolve_stop(file: CampaignFile, outcomes: Outcomes, problems: Problems) -> Stop:
     """When the campaign ends, noting every error."""
-    spec, less_than, wall_time, disagreement, coverage = file.stop, None, None, None, None
+    spec, less_than, disagreement, coverage, gain, target = file.stop, None, None, None, None, None
     if spec.no_improvement:
         with problems.at(("stop", "no_improvement", "less_than")):
             less_than = _share(spec.no_improvement.less_than, "less_than")
@@ -29,19 +32,27 @@ def resolve_stop(file: CampaignFile, problems: Problems) -> Stop:
             disagreement = _share(spec.disagreement, "disagreement", example="2 %")
             if disagreement == 0:
                 raise Refused("a committee of several models never agrees fully.", "Write disagreement: 2 %.")
-    if spec.wall_time:
-        with problems.at(("stop", "wall_time")):
-            wall_time = _seconds(spec.wall_time)
+    if spec.nothing_to_gain:
+        with problems.at(("stop", "nothing_to_gain")):
+            gain = _share(spec.nothing_to_gain.less_than, "nothing_to_gain")
+    if spec.target is not None and outcomes.objective is not None and file.objectives:
+        with problems.at(("stop", "target")):
+            target = resolve_target(spec.target, outcomes)
     _refuse_meaningless(file, problems)
     return Stop(
         trials=spec.trials,
         no_improvement_trials=spec.no_improvement.trials if spec.no_improvement else None,
         no_improvement_less_than=less_than,
-        wall_time=wall_time,
+        wall_time=_seconds(spec.wall_time, "wall_time", problems, example="12 h"),
         at_goal=ends_at_goal(spec, file.strategy) if file.goal else False,
         disagreement=disagreement,
         coverage_trials=spec.coverage.trials if spec.coverage else None,
         coverage_less_than=coverage,
+        nothing_to_gain=gain,
+        target=target,
+        cost=_seconds(spec.cost, "cost", problems, example="200 h"),
+        licence_time=_licence_time(file, problems),
+        until=until(spec.until).isoformat() if spec.until is not None else None,
     )
 
 
@@ -62,6 +73,16 @@ def _refuse_meaningless(file: CampaignFile, problems: Problems) -> None:
                     ("stop", key), f"{key} means nothing without a goal.",
                     "Leave it out, or add goal: {learn: {METRIC: 5 %}}.", key=True,
                 )  # fmt: skip
+    if spec.target is not None and not file.objectives:
+        problems.add(
+            ("stop", "target"), "target means nothing without an objective.",
+            "Write goal: reached, or add objectives: [{minimize: METRIC}].", key=True,
+        )  # fmt: skip
+    if spec.nothing_to_gain is not None and not any(s.name in OPTIMIZERS for s in file.strategy):
+        problems.add(
+            ("stop", "nothing_to_gain"), f"no model promises a gain under {file.strategy[0].name}.",
+            f"Leave it out, or write strategy: {OPTIMIZERS[0]}.", key=True,
+        )  # fmt: skip
     if spec.disagreement is not None and not any(s.name in COMMITTEES for s in file.strategy):
         problems.add(
             ("stop", "disagreement"), f"no committee disagrees under {file.strategy[0].name}.",
@@ -84,12 +105,36 @@ def _share(written: Measure, key: str, *, example: str = "1 %") -> float:
     return share
 
 
-def _seconds(written: Measure) -> float:
-    if written.unit is None:
-        raise Refused(
-            f"wall_time is {written} without a unit.", f"Write {written} h, or another unit of time."
-        )
-    seconds = written.to("s")
-    if seconds <= 0:
-        raise Refused(f"wall_time is {written}; it must be positive.", "Write wall_time: 12 h.")
-    return seconds
+def _seconds(written: Measure | None, key: str, problems: Problems, *, example: str) -> float | None:
+    if written is not None:
+        with problems.at(("stop", key)):
+            return seconds(written, key, example=example)
+    return None
+
+
+def _licence_time(file: CampaignFile, problems: Problems) -> dict[str, float]:
+    """Seconds by licence; a bare number counts hours."""
+    written, known = file.stop.licence_hours, file.execution.licences
+    if written is None:
+        return {}
+    if isinstance(written, Measure):
+        with problems.at(("stop", "licence_hours")):
+            return {"": _licence_seconds(written, "licence_hours")}
+        return {}
+    found = {}
+    for name, hours in written.items():
+        with problems.at(("stop", "licence_hours", name)):
+            if name not in known:
+                raise Refused(
+                    f"no attempt takes the licence {name}.",
+                    advice(name, known, kind="licences")
+                    if known
+                    else f"Add execution: {{licences: {{{name}: 1}}}}.",
+                )  # fmt: skip
+            found[name] = _licence_seconds(hours, name)
+    return found
+
+
+def _licence_seconds(written: Measure, key: str) -> float:
+    hours = written if written.unit else Measure(f"{written} h", written.value, "h")
+    return seconds(hours, key, example="120")

@@ -25,18 +25,20 @@ LEARNERS = ("query_by_committee", *RIVALS)
 GENERATORS = ("sobol", "latin_hypercube", "random", "center")
 COMMITTEES = ("gp", "networks", "forest", "mixed")
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "gp_ucb": ("kappa", "batch", "believer"),
-    "ei": ("xi", "batch", "believer"),
-    "pi": ("xi", "batch", "believer"),
-    "log_nei": ("batch", "believer"),
+    "gp_ucb": ("kappa", "batch", "most_data", "believer"),
+    "ei": ("xi", "batch", "most_data", "believer"),
+    "pi": ("xi", "batch", "most_data", "believer"),
+    "log_nei": ("batch", "most_data", "believer"),
     **dict.fromkeys(MODEL_FREE, ("batch",)),
     "query_by_committee": (
         "reproduce", "committee", "members", "subset", "hidden", "alpha", "kernel", "disagreement",
         "diversity", "gate", "shadow", "region", "action", "weight", "replicates", "search", "features",
-        "batch",
+        "batch", "most_data",
     ),
-    **dict.fromkeys(RIVALS, ("kernel", "gate", "shadow", "batch")),
-    "bald": ("committee", "members", "subset", "hidden", "alpha", "kernel", "gate", "shadow", "batch"),
+    **dict.fromkeys(RIVALS, ("kernel", "gate", "shadow", "batch", "most_data")),
+    "bald": (
+        "committee", "members", "subset", "hidden", "alpha", "kernel", "gate", "shadow", "batch", "most_data",
+    ),
 }  # fmt: skip
 ALL_OPTIONS = tuple(dict.fromkeys(option for options in OPTIONS.values() for option in options))
 INITIAL = {"sobol": 5}
@@ -157,6 +159,12 @@ class StrategySpec(Part):
     )
     batch: Count | None = Field(
         default=None, description="Designs proposed at once; default 1.", examples=[4]
+    )
+    most_data: Annotated[StrictInt, Field(ge=20, le=10_000)] | None = Field(
+        default=None,
+        description="Trials that a Gaussian process learns from at most: the best, those about them, and a "
+        "spread of the rest. Default 500; 1000 for strategies that learn a response.",
+        examples=[1000],
     )
     believer: Literal["kriging", "joint"] | None = Field(
         default=None,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from designloop.campaign._nodes import Node, folded
-from designloop.campaign.expression import Comparison, Expression
+from designloop.reading._nodes import Node, folded
+from designloop.reading.expression import Comparison, Expression
 
 if TYPE_CHECKING:
     from designloop.campaign.inputs import Inputs

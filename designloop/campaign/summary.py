@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from designloop import units
+from designloop.campaign.conditions import always_met
+from designloop.campaign.execution_summary import execution_lines, execution_notes, stop_line
 from designloop.campaign.goal_summary import goal_lines, goal_notes, register_lines, strategy_lines
 from designloop.campaign.inputs import difference, heading_of, open_settings
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
@@ -24,7 +26,8 @@ def validate_report(campaign: Campaign) -> str:
     c = campaign
     sections = [
         ("oracle", oracle_lines(c)),
-        ("fidelity", _fidelity(c)),
+        ("fidelity", _fidelity(c, c.fidelity)),
+        ("fidelities", _fidelities(c)),
         ("fixed", [_fixed(c, name, value) for name, value in c.fixed.items() if name not in _settings(c)]),
         ("parameters", [_parameter(c, p) for p in c.space.parameters]),
         ("derived", [f"{d.name} = {d.expression.text}  [{d.unit or '1'}]" for d in c.derived]),
@@ -38,7 +41,8 @@ def validate_report(campaign: Campaign) -> str:
         ("start with", [_design(c, d) for d in c.start_with]),
         ("existing trials", list(preview(c.existing, c))),
         ("strategy", strategy_lines(c)),
-        ("stop", [_stop(c), *_bill(c)]),
+        ("stop", [stop_line(c), *_bill(c)]),
+        ("execution", execution_lines(c)),
         ("register", register_lines(c)),
         ("tracking", [f"{c.tracking_uri} (models: {c.tracking_models})" if c.tracking_uri else "off"]),
     ]
@@ -57,20 +61,29 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _settings(c: Campaign) -> dict[str, Value]:
-    """What the fidelity sets and the campaign does not."""
-    return open_settings(c.declaration.fidelity(c.fidelity), c.file) if c.fidelity else {}
+    """What the fidelity that counts sets and the campaign does not."""
+    return open_settings(c.declaration.fidelity(c.counts), c.file) if c.counts else {}
 
 
-def _fidelity(c: Campaign) -> list[str]:
-    if c.fidelity is None:
+def _fidelities(c: Campaign) -> list[str]:
+    """Both fidelities with their settings and costs."""
+    lines = []
+    for level in c.fidelities:
+        (text,) = _fidelity(c, level.name)
+        lines.append(f"{text}, {rough_time(level.cost)}{', counts' if level.name == c.counts else ''}")
+    return lines
+
+
+def _fidelity(c: Campaign, name: str | None) -> list[str]:
+    if name is None:
         return []
-    declared = c.declaration.fidelity(c.fidelity)
+    declared = c.declaration.fidelity(name)
     own = []
-    for name, heading in ((name, heading_of(name, c.file)) for name in declared.settings):
+    for key, heading in ((key, heading_of(key, c.file)) for key in declared.settings):
         if heading is not None:
-            value = f": {_shown(c.fixed[name], c.declaration.input(name).unit)}" if name in c.fixed else ""
-            own.append(f"{name}{value} by {heading}")
-    text = f"{c.fidelity}: {settings_text(c.declaration, declared.settings)}"
+            value = f": {_shown(c.fixed[key], c.declaration.input(key).unit)}" if key in c.fixed else ""
+            own.append(f"{key}{value} by {heading}")
+    text = f"{name}: {settings_text(c.declaration, declared.settings)}"
     return [f"{text} ({', '.join(own)})" if own else text]
 
 
@@ -79,16 +92,8 @@ def _bill(c: Campaign) -> list[str]:
     declared = c.declaration.fidelity(c.fidelity) if c.fidelity else None
     if declared is None or declared.cost is None or len(_settings(c)) < len(declared.settings):
         return []
-    time = rough_time(c.stop.trials * _dies(c) * declared.cost)
+    time = rough_time(c.stop.trials * c.dies * declared.cost)
     return [f"about {time} of computing by the oracle, by its cost at its defaults"]
-
-
-def _dies(c: Campaign) -> int:
-    """How often one trial asks the oracle."""
-    if not (c.process or c.realizations) or c.objective.mode in ("nominal", "learn"):
-        return 1
-    sampled = 1 << (c.objective.samples - 1).bit_length()  # as many as the point sets hold
-    return 1 + (2 ** len(c.process) if c.objective.mode == "worst_corner" else sampled)
 
 
 def _shown(value: Value, unit: str) -> str:
@@ -114,6 +119,10 @@ def _fixed(c: Campaign, name: str, value: Value) -> str:
 
 
 def _parameter(c: Campaign, p: Parameter) -> str:
+    return _domain(c, p) + (f", only where {p.when}" if p.when else "")
+
+
+def _domain(c: Campaign, p: Parameter) -> str:
     if isinstance(p, ChoiceParameter):
         kind = "ordered choice" if p.ordered else "choice"
         return f"{p.name}: {kind} of {', '.join(_shown(v, p.unit) for v in p.choices)}"
@@ -147,7 +156,7 @@ def _objective(c: Campaign) -> str:
     how = {
         "nominal": "at the nominal die" if c.process or c.realizations else "",
         "mean": f"averaged over {o.samples} dies",
-        "worst_corner": f"at the worst of {_dies(c)} corners ({o.sigma:g} sigma)",
+        "worst_corner": f"at the worst of {c.dies} corners ({o.sigma:g} sigma)",
         "yield": f"share of {o.samples} dies that meet every spec",
     }[o.mode]
     verb = "minimize" if o.minimize else "maximize"
@@ -165,29 +174,6 @@ def _bound(c: Campaign, index: int) -> str:
 def _design(c: Campaign, design: Mapping[str, Value]) -> str:
     chosen = {p.name: p.unit for p in c.space.parameters}
     return ", ".join(f"{n} = {_shown(v, chosen[n])}" for n, v in design.items())
-
-
-def _stop(c: Campaign) -> str:
-    s = c.stop
-    parts = [f"after {s.trials} trials"]
-    if c.goal is not None:
-        parts.append("or as soon as the goal is reached" if s.at_goal else "not at the goal")
-    if s.disagreement is not None:
-        parts.append(f"or where the committee disagrees by less than {_share(s.disagreement)} of the spread")
-    if s.coverage_trials is not None:
-        share = _share(s.coverage_less_than or 0.0)
-        parts.append(f"or {s.coverage_trials} trials that widen the reached properties by less than {share}")
-    if s.no_improvement_trials is not None:
-        what = "lower learning error" if c.goal else "improvement"
-        share = _share(s.no_improvement_less_than or 0.0)
-        parts.append(f"or {s.no_improvement_trials} trials with less than {share} {what}")
-    if s.wall_time is not None:
-        parts.append(f"or after {units.format_quantity(s.wall_time, 's')}")
-    return ", ".join(parts)
-
-
-def _share(share: float) -> str:
-    return units.format_quantity(100 * share, "%")
 
 
 def _percent(share: float) -> str:
@@ -217,6 +203,8 @@ def notes(c: Campaign, share: float) -> Iterator[str]:
     if (c.process or c.realizations) and c.objective.mode == "nominal" and c.file.objectives[0].mode is None:
         yield "process is given but the objective has no mode, so it counts at the mean of process only; "\
               "worst_corner, mean or yield let the design survive it."  # fmt: skip
+    for name in always_met(c.space):
+        yield f"every design has {name}: its condition always holds."
     if c.specs and c.objective.mode != "yield":
         yield "specs are reported, they do not steer; maximize: yield would."
     if c.baseline is not None and not bool(c.space.feasible([c.baseline])[0]):
@@ -228,6 +216,7 @@ def notes(c: Campaign, share: float) -> Iterator[str]:
     initial = sum(c.strategy.initial.values())
     if initial >= c.stop.trials:
         yield f"all {c.stop.trials} trials are initial designs ({initial}); no model will be used."
-    if c.workers == 1 and c.strategy.options.get("batch", 1) not in (1, None):
+    if c.execution.workers == 1 and c.strategy.options.get("batch", 1) not in (1, None):
         yield "designs of a batch are evaluated one after the other (workers: 1)."
+    yield from execution_notes(c)
     yield from goal_notes(c)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from designloop import units
 from designloop.campaign.places import shipped
-from designloop.campaign.writing import flow
 from designloop.describe import cost_text, settings_text
 from designloop.oracle import Declaration, Input
+from designloop.reading.writing import flow
 
 
 def starting_text(oracle: str, *, folder: Path, output: Path | None = None) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from designloop.campaign import goal_parts, oracle_parts, parts
+from designloop.campaign import execution_parts, failure_parts, goal_parts, oracle_parts, parts, stop_parts
 from designloop.campaign.later import refuse_later
 from designloop.campaign.schema import VERSION, CampaignFile
 from designloop.campaign.strategies import StrategySpec, UntilSpec
-from designloop.reading.document import Document, Path_
-from designloop.reading.problems import Problems, Refused, advice, nearest
+from designloop.reading.document import Document
+from designloop.reading.explaining import raise_explained
+from designloop.reading.problems import Problems, nearest
 from designloop.reading.values import shown
 
 OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
@@ -38,30 +38,17 @@ OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
     ("strategy", "*"): StrategySpec,
     ("strategy", "*", "until"): UntilSpec,
     ("register",): goal_parts.RegisterSpec,
-    ("stop",): parts.StopSpec,
-    ("stop", "coverage"): parts.CoverageSpec,
-    ("stop", "no_improvement"): parts.NoImprovementSpec,
-    ("execution",): parts.ExecutionSpec,
+    ("stop",): stop_parts.StopSpec,
+    ("stop", "coverage"): stop_parts.CoverageSpec,
+    ("stop", "no_improvement"): stop_parts.NoImprovementSpec,
+    ("stop", "nothing_to_gain"): stop_parts.NothingToGainSpec,
+    ("execution",): execution_parts.ExecutionSpec,
+    ("execution", "queue"): execution_parts.QueueSpec,
+    ("execution", "failures"): failure_parts.FailuresSpec,
+    ("execution", "failures", "*"): failure_parts.ReactionSpec,
     ("tracking",): parts.TrackingSpec,
 }
 """The schema class of every mapping of the file."""
-
-_BOUNDS = {
-    "greater_than_equal": ("ge", "must be at least"),
-    "greater_than": ("gt", "must be greater than"),
-    "less_than_equal": ("le", "must be at most"),
-    "less_than": ("lt", "must be less than"),
-}
-_KINDS = {
-    "int": ("a whole number", ""),
-    "bool": ("true or false", ""),
-    "string": ("text", 'Put it in quotes: "{}".'),
-    "dict": ("a mapping", "Write {{key: value}}."),
-    "model": ("a mapping", "Write {{key: value}}."),
-    "mapping": ("a mapping", "Write {{key: value}}."),
-    "tuple": ("a list", "Write [{}]."),
-    "list": ("a list", "Write [{}]."),
-}
 
 
 def validated(document: Document, problems: Problems) -> CampaignFile:
@@ -72,10 +59,7 @@ def validated(document: Document, problems: Problems) -> CampaignFile:
     try:
         file = CampaignFile.model_validate(data)
     except ValidationError as error:
-        for item in error.errors():
-            _explain(item, data, problems)
-        problems.stop()
-        raise AssertionError("a validation error without a sentence") from error
+        raise_explained(error, data, problems, owners=OWNERS)
     problems.stop()
     return file
 
@@ -102,115 +86,3 @@ def _check_question(data: dict[str, Any], problems: Problems) -> None:
             "Write what to improve, such as objectives: [{minimize: METRIC}], or what to learn, such as "
             "goal: {learn: {METRIC: 5 %}}.",
         )  # fmt: skip
-
-
-def _explain(item: Mapping[str, Any], data: dict[str, Any], problems: Problems) -> None:
-    path = _real_path(item["loc"], data)
-    kind, value = item["type"], item["input"]
-    raised = item.get("ctx", {}).get("error")
-    named = isinstance(raised, Refused) and not raised.below and problems.below(path)
-    if named or (kind == "literal_error" and problems.below(path)):
-        return  # what stands there was refused by name
-    if isinstance(raised, Refused):
-        problems.add((*path, *raised.below), raised.what, raised.instead, key=raised.key)
-    elif kind == "extra_forbidden":
-        problems.add(path, *_unknown_key(path), key=True)
-    elif kind == "missing":
-        _missing(path, str(item["loc"][-1]), problems)
-    else:
-        problems.add(path, *_wrong_value(kind, item, _name(path), value))
-
-
-def _real_path(location: tuple[str | int, ...], data: Any) -> Path_:
-    """Pydantic's location without what does not stand in the file (tags of unions, short forms)."""
-    path: list[str | int] = []
-    for part in location:
-        length = len(data) if isinstance(data, list) else 0
-        if part in (data if isinstance(data, dict) else range(length)):
-            data = data[part]
-            path.append(part)
-    return tuple(path)
-
-
-def owner_of(path: Path_) -> type[parts.Part] | None:
-    """The schema class of the mapping at ``path``."""
-    for pattern, owner in OWNERS.items():
-        if len(pattern) == len(path) and all(p in ("*", str(k)) for p, k in zip(pattern, path, strict=True)):
-            return owner
-    return None
-
-
-def _unknown_key(path: Path_) -> tuple[str, str]:
-    key, owner = str(path[-1]), owner_of(path[:-1])
-    known = list(owner.by_key()) if owner else []
-    if key[:1].isdigit():
-        return (
-            f"{key} is no key.",
-            "If the comma before it is a decimal comma, write a point; if it is text, put it in quotes.",
-        )
-    where = f" of {path[-2]}" if len(path) > 1 and isinstance(path[-2], str) else ""
-    elsewhere = _homes(key)
-    hint = f"Move it below {elsewhere[0]}." if elsewhere else advice(key, known, kind="keys")
-    return f"{key} is no key{where}.", hint
-
-
-def _homes(key: str) -> list[str]:
-    """Where else in the file a key of this name belongs."""
-    found = [pattern for pattern, owner in OWNERS.items() if key in owner.by_key() and key != "name"]
-    return [".".join(pattern) or "the top level" for pattern in found]
-
-
-def _unknown(path: Path_, owner: type[parts.Part], problems: Problems) -> list[str]:
-    """Keys of the mapping at ``path`` that its class does not have."""
-    data: Any = problems.document.data
-    for part in path:
-        data = data[part]
-    return [k for k in data if k not in owner.by_key()] if isinstance(data, dict) else []
-
-
-def _missing(path: Path_, key: str, problems: Problems) -> None:
-    owner = owner_of(path)
-    misspelled = owner and any(nearest(k, owner.by_key()) == key for k in _unknown(path, owner, problems))
-    if (path and problems.below(path)) or misspelled:
-        return
-    example = ""
-    if owner and key in owner.by_key() and owner.by_key()[key].examples:
-        from designloop.campaign.writing import flow
-
-        example = f"Write for example {key}: {flow((owner.by_key()[key].examples or [''])[0])}."
-    problems.add(path, f"the key {key} is missing{f' below {_name(path)}' if path else ''}.", example)
-
-
-def _name(path: Path_) -> str:
-    words = [str(p) for p in path if isinstance(p, str)]
-    if len(words) > 1 and words[-1] == "name":
-        return words[-2]
-    return words[-1] if words else "this"
-
-
-def _wrong_value(kind: str, item: Mapping[str, Any], name: str, value: Any) -> tuple[str, str]:
-    context = item.get("ctx", {})
-    if kind == "literal_error":
-        allowed = [word.strip("' ") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
-        guess = nearest(value, allowed) if isinstance(value, str) else None
-        choice = f"Did you mean {guess}?" if guess else f"Write one of {', '.join(filter(None, allowed))}."
-        return f"{shown(value)} is no {name}.", choice
-    if kind in _BOUNDS:
-        key, words = _BOUNDS[kind]
-        return f"{name} {words} {context[key]}, not {shown(value)}.", ""
-    if kind == "too_short":
-        return f"{name} is empty.", f"Write at least one entry, or leave {name} out."
-    if kind == "too_long":
-        return (
-            f"{name} has {context['actual_length']} entries.",
-            f"Write at most {context['max_length']}.",
-        )
-    if kind.startswith("string_too"):
-        return (
-            f"{name} is empty, too short or too long.",
-            "Write at least one and at most a hundred characters.",
-        )
-    for start, (words, instead) in _KINDS.items():
-        if kind.startswith(start):
-            return f"{name} must be {words}, not {shown(value)}.", instead.format(shown(value).strip("'"))
-    return f"{name} cannot be {shown(value)}.", str(item["msg"]) + "."

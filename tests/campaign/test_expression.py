@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designloop.campaign.expression import ExpressionError, parse_comparison, parse_expression
+from designloop.reading.expression import ExpressionError, parse_comparison, parse_expression
 from designloop.units import UnitError
 
 UNITS = {

@@ -101,8 +101,8 @@ def test_an_oracle_without_fidelities_says_so():
         cell("fidelity: screen\nfixed: {rule: fine}\n", replace(CELL, fidelities=()))
 
 
-def test_fidelities_of_ones_own_are_of_a_later_version():
-    with pytest.raises(CampaignError, match="not in this version: fidelities. Write fidelity: NAME"):
+def test_other_than_two_fidelities_are_of_a_later_version():
+    with pytest.raises(CampaignError, match="not in this version: a choice from other than two fidelities"):
         cell("fidelities: {coarse: {pixels: 16}}\nfixed: {rule: fine}\n")
 
 

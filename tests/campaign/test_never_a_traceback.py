@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designloop.campaign import Campaign, loads, validate_report
-from designloop.campaign.writing import block
 from designloop.errors import CampaignError
 from designloop.oracle import Declaration
 from designloop.reading.document import parse
+from designloop.reading.writing import block
 
 TOKENS = re.findall(r"\w+|\s+|[^\w\s]", FILE)
 ODD = st.sampled_from(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from designloop.campaign import loads
 from designloop.campaign.overrides import overridden
-from designloop.campaign.writing import block, flow
 from designloop.errors import CampaignError
 from designloop.reading.document import parse
 from designloop.reading.scalars import ScalarError, plain_scalar
+from designloop.reading.writing import block, flow
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -12,29 +12,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designloop.campaign import explain, json_schema, loads
+from designloop.campaign.execution_parts import ExecutionSpec, QueueSpec
+from designloop.campaign.failure_parts import FailuresSpec, ReactionSpec
 from designloop.campaign.goal_parts import GoalSpec, JudgeSpec, RegisterSpec
 from designloop.campaign.help import keys
 from designloop.campaign.oracle_parts import EscalateSpec, OracleSpec, RetrainSpec, SolverSpec, StageSpec
 from designloop.campaign.parts import (
     ColumnSpec,
-    CoverageSpec,
-    ExecutionSpec,
     ExistingTrialsSpec,
     FailedIfSpec,
-    NoImprovementSpec,
     ObjectiveSpec,
     ParameterSpec,
     Part,
     ProcessSpec,
-    StopSpec,
     TrackingSpec,
 )
 from designloop.campaign.schema import CampaignFile
+from designloop.campaign.stop_parts import CoverageSpec, NoImprovementSpec, NothingToGainSpec, StopSpec
 from designloop.campaign.strategies import StrategySpec, UntilSpec
 from designloop.campaign.validation import OWNERS
-from designloop.campaign.writing import block
 from designloop.errors import CampaignError
 from designloop.reading.document import parse
+from designloop.reading.writing import block
 
 NAMES = st.text(alphabet="abcdefgh_äE", min_size=1, max_size=8)
 NUMBERS = st.floats(0.001, 1000, allow_nan=False)
@@ -117,16 +116,40 @@ EXISTING = st.one_of(NAMES, merged(st.fixed_dictionaries({"file": NAMES}), optio
     failed_if=st.fixed_dictionaries({"empty": NAMES}))))  # fmt: skip
 NO_IMPROVEMENT = merged(st.fixed_dictionaries({"trials": COUNTS}), optional(less_than=MEASURES))
 COVERAGES = NO_IMPROVEMENT
+GAINS = st.one_of(MEASURES, st.fixed_dictionaries({"less_than": MEASURES}))
 STOPS = optional(
     trials=COUNTS, no_improvement=NO_IMPROVEMENT, wall_time=MEASURES, goal=st.sampled_from(["reached", "ignored"]),
-    disagreement=MEASURES, coverage=COVERAGES,
+    disagreement=MEASURES, coverage=COVERAGES, nothing_to_gain=GAINS, target=NAMES, cost=MEASURES,
+    until=st.sampled_from(["2026-12-18", "2027-02-28 18:00"]),
+    licence_hours=st.one_of(MEASURES, st.dictionaries(NAMES, MEASURES, min_size=1, max_size=2)),
 )  # fmt: skip
 PROCESSES = st.one_of(
     st.fixed_dictionaries({"normal": st.lists(MEASURES, min_size=2, max_size=2)}), st.just({"level": "die"})
 )
 STORES = st.builds("{}{}".format, st.sampled_from(["sqlite:///", "https://", "mysql+pymysql://"]), NAMES)
 TRACKINGS = optional(uri=STORES, models=st.sampled_from(["every_fit", "checkpoints", "last"]))
-EXECUTIONS = optional(workers=COUNTS, failure_limit=COUNTS)
+SIZES = st.builds("{} {}".format, COUNTS, st.sampled_from(["GB", "MiB"]))
+LAST = st.sampled_from(["abandon", "pause"])
+REACTIONS = st.one_of(
+    LAST,
+    st.just("retry"),
+    merged(st.fixed_dictionaries({"retry": COUNTS}), optional(wait=MEASURES, then=LAST)),
+)
+CAUSES = ("error", "crash", "timeout", "memory", "invalid", "partial", "guard", "lost", "wait")
+FAILURES = optional(**dict.fromkeys(CAUSES, REACTIONS))
+QUEUES = optional(
+    partition=st.sampled_from(["cpu", "long,short"]), gres=st.just("gpu:1"), cpus=COUNTS, memory=SIZES,
+    extra=st.lists(st.just("--nice=100"), max_size=2),
+)  # fmt: skip
+HOURS = st.sampled_from(["Mon-Fri 19:00-07:00", "Sat-Sun", "daily 20:00-06:00"])
+EXECUTIONS = optional(
+    engine=st.sampled_from(["in_process", "dask", "manual"]), workers=COUNTS, threads=COUNTS, time_limit=MEASURES,
+    memory_limit=SIZES, staleness=st.integers(0, 99), failures=FAILURES, failure_limit=COUNTS,
+    equal_failures=st.integers(2, 9), licences=st.dictionaries(NAMES, COUNTS, max_size=2),
+    hours=st.one_of(HOURS, st.lists(HOURS, min_size=1, max_size=2)), queue=QUEUES, address=NAMES,
+    cluster=st.fixed_dictionaries({"class": st.just("SLURMCluster"), "cores": COUNTS}),
+    resources=st.dictionaries(st.sampled_from(["GPU"]), NUMBERS),
+)  # fmt: skip
 SOLVERS = st.one_of(
     NAMES, merged(st.fixed_dictionaries({"name": NAMES}), optional(options=st.dictionaries(NAMES, PLAIN)))
 )
@@ -181,7 +204,11 @@ CLASSES: dict[type[Part], st.SearchStrategy] = {
     ObjectiveSpec: OBJECTIVES,
     NoImprovementSpec: NO_IMPROVEMENT,
     StopSpec: STOPS,
+    NothingToGainSpec: GAINS,
     ExecutionSpec: EXECUTIONS,
+    QueueSpec: QUEUES,
+    FailuresSpec: FAILURES,
+    ReactionSpec: REACTIONS,
     TrackingSpec: TRACKINGS,
     ColumnSpec: COLUMNS,
     FailedIfSpec: st.fixed_dictionaries({"empty": NAMES}),
