@@ -1,4 +1,12 @@
-"""From the unit cube to what a learner sees: unordered choices as one-hot columns, expressions."""
+"""From the unit cube to what a learner sees: unordered choices as one-hot columns, expressions.
+
+A parameter that a design does not have stands at its center, an unordered choice at the mean of its columns:
+imputation, as in SMAC (Hutter, Hoos, Leyton-Brown 2011). What a condition depends on is a column itself, so a
+learner can tell such a design from one that has the center. On three functions with conditions (a choice of
+three, whole numbers with nested conditions, the tree of Jenatton et al. 2017), 20 and 40 designs and 8 seeds,
+the error of the Gaussian process was 8 to 37 % larger with a column of 0 and 1 beside, and 15 to 49 % larger
+with an arc for such parameters (Swersky, Duvenaud, Snoek, Hutter, Osborne 2014), in natural logarithms.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from designloop import _scale as scale
+from designloop._activity import CENTER
+
 if TYPE_CHECKING:
-    from designloop.campaign.expression import Expression
+    from designloop.reading.expression import Expression
     from designloop.space import Space
 
 Array = NDArray[np.float64]
@@ -33,12 +44,15 @@ class Encoder:
     """``levels[j]`` is 0 for a numeric column and the number of choices for an unordered one.
 
     An unordered choice with k levels stands in the unit column at i / (k - 1). ``expressions`` over the
-    parameters of ``space`` take the place of the parameters they name; the others stay.
+    parameters of ``space`` take the place of the parameters they name; the others stay. ``space`` is there
+    where expressions or conditions ask for it. With ``fidelity`` a last unit column says the fidelity, from 0
+    (cheap) to 1 (the one that counts); points without that column stand at 1.
     """
 
     levels: tuple[int, ...]
     expressions: tuple[Feature, ...] = ()
     space: Space | None = None
+    fidelity: bool = False
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -50,31 +64,65 @@ class Encoder:
 
     @property
     def dimension(self) -> int:
-        """Number of lengthscales: columns kept, then expressions."""
-        return len(self.kept) + len(self.expressions)
+        """Number of lengthscales: columns kept, then expressions, then the fidelity."""
+        return len(self.kept) + len(self.expressions) + self.fidelity
 
     @property
     def groups(self) -> NDArray[np.intp]:
         """For each feature its lengthscale; features of one column share one."""
-        widths = [max(1, self.levels[j]) for j in self.kept] + [1] * len(self.expressions)
+        widths = [max(1, self.levels[j]) for j in self.kept] + [1] * (len(self.expressions) + self.fidelity)
         return np.repeat(np.arange(self.dimension), widths)
 
     def features(self, unit: Any) -> Any:
-        """Unit points (..., d), NumPy or torch, to features (..., D); torch keeps its gradient."""
-        if not any(self.levels) and not self.expressions:
+        """Unit points (..., d), NumPy or torch, to features (..., D); torch keeps its gradient.
+
+        Coordinates of parameters that a point does not have change nothing, and have no gradient.
+        """
+        if self.is_plain:
             return unit
-        computed = self._computed(unit)
+        fidelity = [self.completed(unit)[..., -1:]] if self.fidelity else []
+        unit = unit[..., : len(self.levels)]
+        active = self.space.active_of_unit(unit) if self.space and self.space.conditions else None
+        if active is not None:
+            unit = scale.chosen(active, unit, CENTER)
+        columns = [self._columns(unit[..., j], j, active) for j in self.kept] + self._computed(unit)
+        columns += fidelity
         if isinstance(unit, np.ndarray):
-            plain = [self._columns(unit[..., j], self.levels[j]) for j in self.kept]
-            return np.concatenate([*plain, *computed], -1)
+            return np.concatenate(columns, -1)
         import torch
 
-        return torch.cat(
-            [*(self._torch_columns(unit[..., j], self.levels[j]) for j in self.kept), *computed], -1
-        )
+        return torch.cat(columns, -1)
+
+    @property
+    def is_plain(self) -> bool:
+        """True where the features are the unit points as they are."""
+        conditional = self.space is not None and bool(self.space.conditions)
+        return not any(self.levels) and not self.expressions and not conditional and not self.fidelity
+
+    def completed(self, unit: Any) -> Any:
+        """Unit points (..., d) with the column of the fidelity where there is one: 1 where it is not said."""
+        if not self.fidelity or unit.shape[-1] > len(self.levels):
+            return unit
+        if isinstance(unit, np.ndarray):
+            return np.concatenate([unit, np.ones_like(unit[..., :1])], -1)
+        import torch
+
+        return torch.cat([unit, torch.ones_like(unit[..., :1])], -1)
+
+    def _columns(self, column: Any, j: int, active: NDArray[np.bool_] | None) -> Any:
+        """The columns (..., 1), or (..., levels) of an unordered choice, of unit column ``j`` (...)."""
+        levels = self.levels[j]
+        if not levels:
+            return column[..., None]
+        plain = column if isinstance(column, np.ndarray) else column.detach().numpy()
+        index = np.rint(np.clip(plain, 0.0, 1.0) * max(1, levels - 1))
+        onehot = np.asarray((index[..., None] == np.arange(levels)) * np.sqrt(0.5))
+        if active is not None:
+            onehot = np.where(active[..., j : j + 1], onehot, np.sqrt(0.5) / levels)
+        return onehot if isinstance(column, np.ndarray) else column.new_tensor(onehot)
 
     def _computed(self, unit: Any) -> list[Any]:
-        if self.space is None:
+        if self.space is None or not self.expressions:
             return []
         columns = self.space.columns_of_unit(unit)
         values = [(f, f.expression.evaluate(columns)) for f in self.expressions]
@@ -82,38 +130,24 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """All it takes to make the encoder again, as JSON."""
+        plain: dict[str, Any] = {"levels": list(self.levels)}
+        plain |= {"fidelity": True} if self.fidelity else {}
         if self.space is None:
-            return {"levels": list(self.levels)}
+            return plain
         features = [{"text": f.expression.text, "low": f.low, "high": f.high} for f in self.expressions]
-        return {"levels": list(self.levels), "features": features, "space": self.space.to_json()}
+        return {**plain, "features": features, "space": self.space.to_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Encoder:
         """The encoder that ``to_json`` wrote."""
-        levels = tuple(content["levels"])
+        levels, fidelity = tuple(content["levels"]), bool(content.get("fidelity", False))
         if "features" not in content:
-            return cls(levels)
+            return cls(levels, fidelity=fidelity)
         from designloop.space import Space
 
         space = Space.from_json(content["space"])
         features = [Feature(_parsed(f["text"], space), f["low"], f["high"]) for f in content["features"]]
-        return cls(levels, tuple(features), space)
-
-    @staticmethod
-    def _columns(column: Array, levels: int) -> Array:
-        if not levels:
-            return column[..., None]
-        index = np.rint(np.clip(column, 0.0, 1.0) * max(1, levels - 1))
-        return np.asarray((index[..., None] == np.arange(levels)) * np.sqrt(0.5))
-
-    @staticmethod
-    def _torch_columns(column: Any, levels: int) -> Any:
-        if not levels:
-            return column[..., None]
-        import torch
-
-        onehot = Encoder._columns(column.detach().numpy(), levels)
-        return torch.as_tensor(onehot, dtype=column.dtype)
+        return cls(levels, tuple(features), space, fidelity)
 
 
 def levels_of(parameters: Sequence[Any]) -> tuple[int, ...]:
@@ -124,7 +158,7 @@ def levels_of(parameters: Sequence[Any]) -> tuple[int, ...]:
     )
 
 
-def encoder_of(space: Space, expressions: Sequence[str] = ()) -> Encoder:
+def encoder_of(space: Space, expressions: Sequence[str] = (), *, fidelity: bool = False) -> Encoder:
     """The encoder of a space's unit cube; ``expressions`` take the place of the parameters they name.
 
     ``beam_length / grain_size`` is seen as that ratio alone; to keep a parameter beside it, list it too.
@@ -132,15 +166,13 @@ def encoder_of(space: Space, expressions: Sequence[str] = ()) -> Encoder:
     """
     levels = levels_of(space.parameters)
     if not expressions:
-        return Encoder(levels)
-    return Encoder(levels, tuple(_feature(text, space) for text in expressions), space)
+        return Encoder(levels, (), space if space.conditions else None, fidelity)
+    return Encoder(levels, tuple(_feature(text, space) for text in expressions), space, fidelity)
 
 
 def _feature(text: str, space: Space) -> Feature:
-    from designloop._scale import spread
-
     expression = _parsed(text, space)
-    unit = np.asarray(spread(SAMPLE, space.dimension), dtype=float)
+    unit = np.asarray(scale.spread(SAMPLE, space.dimension), dtype=float)
     allowed = (space.slack_of_unit(unit) >= 0).all(axis=-1)
     with np.errstate(all="ignore"):
         values = np.broadcast_to(expression.evaluate(space.columns_of_unit(unit)), len(unit))
@@ -154,7 +186,7 @@ def _feature(text: str, space: Space) -> Feature:
 
 
 def _parsed(text: str, space: Space) -> Expression:
-    from designloop.campaign.expression import ExpressionError, parse_expression
+    from designloop.reading.expression import ExpressionError, parse_expression
 
     units = {p.name: p.unit for p in space.parameters if not hasattr(p, "choices")}
     try:

@@ -30,7 +30,10 @@ JITTER = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class MetricModel:
-    """The GP of one metric: ``unit`` (n, d), ``z`` and ``noise`` (n,) in model units."""
+    """The GP of one metric: ``unit`` (n, d), ``z`` and ``noise`` (n,) in model units.
+
+    Where the encoder knows a fidelity, ``unit`` is (n, d + 1), its last column the fidelity.
+    """
 
     metric: str
     encoder: Encoder
@@ -45,6 +48,11 @@ class MetricModel:
     fixed_mean: float | None = None
     internal: bool = False
     """True for a model the strategy keeps for itself, such as viability."""
+
+    @property
+    def designs(self) -> Array:
+        """The designs of the data without their fidelity, (n, d)."""
+        return self.unit[:, : len(self.encoder.levels)]
 
     def scaled(self, unit: Array) -> Array:
         """Features divided by their lengthscales, (..., D)."""
@@ -62,7 +70,7 @@ class MetricModel:
     @cached_property
     def whitener(self) -> Array:
         """Inverse of the Cholesky factor, (n, n)."""
-        return np.asarray(np.linalg.inv(self.chol))
+        return _inverse(self.chol)
 
     @cached_property
     def mean(self) -> float:
@@ -83,16 +91,48 @@ class MetricModel:
         variance = 1.0 - ((cross @ self.whitener.T) ** 2).sum(1)
         return self.mean + cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
 
+    def covariance(self, unit: Array) -> Array:
+        """Posterior covariance of the noise-free metric in model units among (k, d): (k, k)."""
+        points = self.scaled(unit)
+        beside = correlation(self.kernel, squared_distance(points, self.scaled(self.unit))) @ self.whitener.T
+        return np.asarray(correlation(self.kernel, squared_distance(points, points)) - beside @ beside.T)
+
     def with_points(self, unit: Array, z: Array) -> MetricModel:
         """A copy that believes ``z`` (k,) at ``unit`` (k, d), with the smallest noise of the data."""
         noise = np.full(len(z), float(self.noise.min()) if len(self.noise) else self.noise_level)
-        return replace(
+        found = replace(
             self,
-            unit=np.vstack([self.unit, unit]),
+            unit=np.vstack([self.unit, self.encoder.completed(unit)]),
             z=np.append(self.z, z),
             noise=np.append(self.noise, noise),
             trials=(*self.trials, *(-1 for _ in z)),
         )
+        vars(found)["whitener"] = self._extended(unit, noise)  # in place of the cached property's own work
+        return found
+
+    def _extended(self, unit: Array, noise: Array) -> Array:
+        """The whitener with ``unit`` (k, d) added, (n + k, n + k), its old block as it was."""
+        n, points = len(self.unit), self.scaled(unit)
+        cross = correlation(self.kernel, squared_distance(points, self.scaled(self.unit)))
+        beside = cross @ self.whitener.T
+        gram = correlation(self.kernel, squared_distance(points, points))
+        gram[np.diag_indices(len(gram))] = 1.0 + noise + JITTER
+        corner = _inverse(np.asarray(np.linalg.cholesky(gram - beside @ beside.T)))
+        found = np.zeros((n + len(unit), n + len(unit)))
+        found[:n, :n], found[n:, n:] = self.whitener, corner
+        found[n:, :n] = -corner @ (beside @ self.whitener)
+        return found
+
+
+def _inverse(lower: Array) -> Array:
+    """The inverse of a lower triangular matrix (n, n), by halves."""
+    n = len(lower)
+    if n <= 64:
+        return np.asarray(np.linalg.inv(lower))
+    k, found = n // 2, np.zeros_like(lower)
+    found[:k, :k], found[k:, k:] = _inverse(lower[:k, :k]), _inverse(lower[k:, k:])
+    found[k:, :k] = -found[k:, k:] @ (lower[k:, :k] @ found[:k, :k])
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

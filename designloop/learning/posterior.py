@@ -57,7 +57,7 @@ def covariance(kernel: Kernel, encoder: Encoder) -> Any:
 
     Prior: Hvarfner, Hellsten, Nardi 2024: ln lengthscale ~ N(sqrt(2) + ln(d) / 2, 3), unit variance.
     """
-    if any(encoder.levels) or encoder.expressions or kernel == "matern32":
+    if not encoder.is_plain or kernel == "matern32":
         return EncodedKernel(kernel, encoder)
     return get_covar_module_with_dim_scaled_prior(encoder.dimension, use_rbf_kernel=kernel == "rbf")
 

@@ -36,6 +36,7 @@ def create(
     from designloop.strategies.designs import SequenceStrategy
     from designloop.strategies.learned import LearningStrategy, check_committee, check_features
     from designloop.strategies.modelled import ModelStrategy
+    from designloop.strategies.two_fidelities import TwoFidelityStrategy
 
     checked: Mapping[str, Any] = check_options(name, options)
     design = check_initial(initial)
@@ -44,6 +45,8 @@ def create(
         check_features(problem.space, checked.get("features", ()))
         check_committee(str(checked.get("committee", "")))
         return LearningStrategy(name=name, problem=problem, options=checked, initial=design)
+    if problem.fidelities is not None:
+        return TwoFidelityStrategy(name=name, problem=problem, options=checked, initial=design)
     if declaration.model_based:
         return ModelStrategy(name=name, problem=problem, options=checked, initial=design)
     return SequenceStrategy(name=name, problem=problem, options=checked, initial=design)

@@ -9,7 +9,7 @@ an external generation node instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,14 @@ from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.generation_strategy.generator_spec import GeneratorSpec
 from ax.generators.torch.botorch_modular.acquisition import Acquisition
 from ax.generators.torch.botorch_modular.surrogate import Surrogate
+from botorch.acquisition.acquisition import AcquisitionFunction
+from botorch.acquisition.analytic import AnalyticAcquisitionFunction
+from botorch.utils.datasets import SupervisedDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
 from designloop.learning.gp import MetricModel
+from designloop.learning.moments import MomentModel
 from designloop.learning.posterior import botorch_of
 from designloop.strategies.acquisition import Choice
 from designloop.strategies.limits import Limit, Standing
@@ -53,18 +57,56 @@ class Chosen:
     value: float
 
 
-class SavedSurrogate(Surrogate):  # type: ignore[misc]
-    """Ax's surrogate around models that are already fitted; Ax keeps its own copy of the data."""
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One choice to be made: where the search stands, the acquisition function, and what maximizes it."""
 
-    def __init__(self, models: Sequence[MetricModel]) -> None:
+    standing: Standing
+    choice: Choice
+    maximizer: Maximizer
+
+
+Turns = Generator[Turn, Chosen, None]
+Answer = Callable[["ChoosingAcquisition"], list[Chosen]]
+
+
+class SavedSurrogate(Surrogate):  # type: ignore[misc]
+    """Ax's surrogate around models that are already fitted; Ax keeps its own copy of the data.
+
+    What the analytic acquisition functions ask is answered from the factors that the models hold.
+    """
+
+    def __init__(self, models: Sequence[MetricModel], function: type[AcquisitionFunction]) -> None:
         super().__init__()
-        self._saved = list(models)
+        self._saved, self._function = list(models), function
 
     def fit(self, datasets: Sequence[Any], *_: Any, **__: Any) -> None:
         """Take Ax's data as training data and our models, in Ax's order of outcomes."""
         self._training_data = list(datasets)
         self._outcomes = [name for d in datasets for name in d.outcome_names]
-        self._model = botorch_of([self._saved[int(name[1:])] for name in self._outcomes])
+        ordered = [self._saved[int(name[1:])] for name in self._outcomes]
+        analytic = issubclass(self._function, AnalyticAcquisitionFunction)
+        self._model = MomentModel(ordered) if analytic else botorch_of(ordered)
+
+    def later(self, turn: Turn) -> SavedSurrogate:
+        """The surrogate of a later turn, whose models believe more designs after all others."""
+        models = turn.standing.models
+        found = SavedSurrogate(models, turn.choice[0])
+        believed = [m.designs[len(was.unit) :] for m, was in zip(models, self._saved, strict=True)]
+        believes = [m.z[len(was.z) :] for m, was in zip(models, self._saved, strict=True)]
+        numbers = [int(name[1:]) for name in self._outcomes]
+        found.fit(
+            [
+                SupervisedDataset(
+                    torch.cat([d.X, torch.as_tensor(believed[i])]),
+                    torch.cat([d.Y, torch.as_tensor(believes[i])[:, None]]),
+                    feature_names=d.feature_names,
+                    outcome_names=d.outcome_names,
+                )
+                for d, i in zip(self._training_data, numbers, strict=True)
+            ]
+        )
+        return found
 
     def best_in_sample_point(self, *_: Any, **__: Any) -> Any:
         """Nothing: the report finds the best design itself, and Ax need not spend time on it."""
@@ -74,12 +116,22 @@ class SavedSurrogate(Surrogate):  # type: ignore[misc]
 class ChoosingAcquisition(Acquisition):  # type: ignore[misc]
     """Ax's acquisition whose maximizer is ours: exhaustive, or gradients under nonlinear constraints."""
 
-    def optimize(self, n: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """The ``n`` candidates (n, d), their common value, and their weights."""
-        maximizer: Maximizer = self.options["maximizer"]
-        unit, value = maximizer(self.acqf)
-        points = torch.as_tensor(unit, dtype=torch.double).reshape(n, -1)
-        return points, torch.tensor([value], dtype=torch.double), torch.ones(n, dtype=torch.double)
+    def __init__(self, **asked: Any) -> None:
+        super().__init__(**asked)
+        self._asked = asked
+
+    def optimize(self, n: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        """Up to ``n`` candidates (k, d), the best value (1,), and their weights (k,)."""
+        answers: list[Chosen] = self.options["answer"](self)
+        points = np.vstack([np.atleast_2d(a.unit) for a in answers])
+        value = torch.tensor([answers[0].value], dtype=torch.double)
+        return torch.as_tensor(points, dtype=torch.double), value, torch.ones(len(points), dtype=torch.double)
+
+    def later(self, turn: Turn) -> ChoosingAcquisition:
+        """The acquisition of a later turn of the same question."""
+        function, options = turn.choice
+        changed = {"surrogate": self.surrogate.later(turn), "botorch_acqf_class": function}
+        return ChoosingAcquisition(**{**self._asked, **changed, "botorch_acqf_options": options})
 
 
 class OwnNode(ExternalGenerationNode):  # type: ignore[misc]
@@ -124,27 +176,48 @@ def asker(tried: Array, outcomes: Sequence[tuple[Array, Array, Array]]) -> Calla
 
 def choose(standing: Standing, choice: Choice, maximizer: Maximizer, *, n: int = 1) -> Chosen:
     """Ask Ax for ``n`` candidates together; ``maximizer`` receives the acquisition function that Ax built."""
+
+    def only() -> Turns:
+        yield Turn(standing=standing, choice=choice, maximizer=maximizer)
+
+    return choose_in_turn(only(), n=n)[0]
+
+
+def choose_in_turn(turns: Turns, *, n: int) -> list[Chosen]:
+    """Ask Ax for ``n`` candidates one after another: ``turns`` is sent each answer before its next turn.
+
+    The experiment and its data are made once, of the first turn; a later one may believe designs beside
+    them, which stand after all others in its models.
+    """
     found: list[Chosen] = []
+    first = next(turns)
 
-    def remember(function: Any) -> tuple[Array, float]:
-        unit, value = maximizer(function)
-        found.append(Chosen(unit=unit, value=value))
-        return unit, value
+    def answer(acquisition: ChoosingAcquisition) -> list[Chosen]:
+        turn, asked = first, acquisition
+        while True:
+            unit, value = turn.maximizer(asked.acqf)
+            found.append(Chosen(unit=unit, value=value))
+            try:
+                turn = turns.send(found[-1])
+            except StopIteration:
+                return found
+            asked = acquisition.later(turn)
 
+    standing = first.standing
     experiment = _experiment(standing.models, minimize=standing.minimize, limits=standing.limits)
-    node = _node(SavedSurrogate(standing.models), choice, remember)
+    node = _node(SavedSurrogate(standing.models, first.choice[0]), first.choice, answer)
     GenerationStrategy(nodes=[node], name="designloop").gen(experiment=experiment, n=n)
-    return found[-1]
+    return found
 
 
-def _node(surrogate: SavedSurrogate, choice: Choice, maximizer: Maximizer) -> GenerationNode:
+def _node(surrogate: SavedSurrogate, choice: Choice, answer: Answer) -> GenerationNode:
     """One node: the modular BoTorch generator around our surrogate, acquisition and maximizer."""
     spec = GeneratorSpec(
         generator_enum=Generators.BOTORCH_MODULAR,
         generator_kwargs={
             "surrogate": surrogate,
             "acquisition_class": ChoosingAcquisition,
-            "acquisition_options": {"maximizer": maximizer, "subset_model": False},
+            "acquisition_options": {"answer": answer, "subset_model": False},
             "botorch_acqf_class": choice[0],
             "botorch_acqf_options": choice[1],
             "transforms": [],
@@ -164,12 +237,12 @@ def _experiment(models: Sequence[MetricModel], *, minimize: bool, limits: Sequen
         for c in limits
     ]
     experiment = Experiment(
-        search_space=_cube(models[0].unit.shape[1]),
+        search_space=_cube(models[0].designs.shape[1]),
         optimization_config=OptimizationConfig(objective=objective, outcome_constraints=constraints),
         metrics=[Metric(f"m{i}") for i in range(len(models))],
     )
-    outcomes = [(m.unit, m.z, m.noise) for m in models]
-    _attach(experiment, outcomes, np.empty((0, models[0].unit.shape[1])))
+    outcomes = [(m.designs, m.z, m.noise) for m in models]
+    _attach(experiment, outcomes, np.empty((0, models[0].designs.shape[1])))
     return experiment
 
 
@@ -184,22 +257,20 @@ def _named(unit: Array) -> dict[str, Any]:
 
 
 def _attach(experiment: Experiment, outcomes: Sequence[tuple[Array, Array, Array]], bare: Array) -> None:
-    """One trial per design, ``bare`` ones (k, d) without data, and one data frame for all outcomes."""
+    """One trial of all designs, ``bare`` ones (k, d) without data, and one data frame for all outcomes."""
     index: dict[bytes, int] = {}
     rows = []
     for i, (units, values, noises) in enumerate(outcomes):
         for unit, z, noise in zip(np.clip(units, 0.0, 1.0), values, noises, strict=True):
             k = index.setdefault(unit.tobytes(), len(index))
             name = f"m{i}"
-            rows.append((k, f"{k}_0", name, name, float(z), float(noise) ** 0.5))
+            rows.append((0, f"0_{k}", name, name, float(z), float(noise) ** 0.5))
     for unit in np.clip(bare, 0.0, 1.0):
         index.setdefault(unit.tobytes(), len(index))
-    for key in index:
-        arm = Arm(parameters=_named(np.frombuffer(key)))
-        trial = experiment.new_trial().add_arm(arm)
-        trial.mark_running(no_runner_required=True)
+    trial = experiment.new_batch_trial()
+    trial.add_arms_and_weights([Arm(parameters=_named(np.frombuffer(key))) for key in index])
+    trial.mark_running(no_runner_required=True)
     columns = ["trial_index", "arm_name", "metric_name", "metric_signature", "mean", "sem"]
     frame = pd.DataFrame(rows, columns=columns).drop_duplicates(["arm_name", "metric_name"])
     experiment.attach_data(Data(df=frame))
-    for trial in experiment.trials.values():
-        trial.mark_completed()
+    trial.mark_completed()

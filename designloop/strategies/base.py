@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from designloop.learning.saved import SavedModel
@@ -28,6 +29,31 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fidelities:
+    """Two fidelities to choose from in every trial, their costs in seconds, and the budget for both."""
+
+    cheap: str
+    counts: str
+    """The one whose answers count."""
+    cheap_cost: float
+    cost: float
+    trials: int
+    """The most that may be evaluated."""
+    most_cost: float | None = None
+    """Seconds of the oracle that may be spent."""
+    imported: int = 0
+    """Trials that cost nothing: those of a smaller index."""
+
+    def is_cheap(self, name: str | None) -> bool:
+        """Whether ``name`` is the cheap one; a trial that names none ran at the one that counts."""
+        return name == self.cheap
+
+    def cost_of(self, name: str | None) -> float:
+        """Seconds of one evaluation."""
+        return self.cheap_cost if self.is_cheap(name) else self.cost
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """The question as a strategy sees it: no oracle, no units, no file."""
 
@@ -38,6 +64,8 @@ class Problem:
     seed: int = 0
     learn: tuple[str, ...] = ()
     """Metrics whose whole response is to be learned; ``metric`` is then the first of them."""
+    fidelities: Fidelities | None = None
+    """Where the strategy chooses between two accuracies of the oracle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +81,20 @@ class Trial:
     metrics: Mapping[str, Observation] = field(default_factory=dict)
     generator: str = ""
     """What proposed it, as its reason says; empty for imported and given designs."""
+    fidelity: str | None = None
+    """At which of two fidelities it was asked; None: the one that counts, or the only one."""
+
+    @property
+    def content(self) -> bytes:
+        """Everything of the trial as one line, for digests."""
+        metrics = {n: [o.value, o.sem] for n, o in sorted(self.metrics.items())}
+        said = [] if self.fidelity is None else [self.fidelity]
+        return _line([self.index, dict(self.parameters), self.status, self.generator, metrics, *said])
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the content; kept, as the trials of a long history hardly change."""
+        return hashlib.sha256(self.content).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +107,22 @@ class History:
     """How many proposals the strategy has made: position in the initial design."""
 
     def digest(self) -> str:
-        """SHA-256 of the trials and the fit state; equal digests give equal proposals."""
-        content = [
-            [t.index, dict(t.parameters), t.status, t.generator,
-             {n: [o.value, o.sem] for n, o in sorted(t.metrics.items())}]
-            for t in self.trials
-        ]  # fmt: skip
-        text = json.dumps([content, self.fit, self.proposals], sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """``2:`` and a SHA-256 of the trials and the fit state; equal ones give equal proposals."""
+        found = hashlib.sha256(b"".join(t.digest for t in self.trials))
+        found.update(_line([self.fit, self.proposals]))
+        return f"2:{found.hexdigest()}"
+
+    def agrees(self, digest: str) -> bool:
+        """Whether a recorded digest is of this history; one without ``2:`` is of all content at once."""
+        if digest.startswith("2:"):
+            return digest == self.digest()
+        trials = b", ".join(t.content for t in self.trials)
+        rest = _line([self.fit, self.proposals])[1:]
+        return digest == hashlib.sha256(b"[[" + trials + b"], " + rest).hexdigest()
+
+
+def _line(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, allow_nan=False).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +133,14 @@ class Candidate:
     model-based candidates ``prediction`` ({metric: [mean, sd]} in metric units, made before evaluation),
     ``probability_of_feasibility``, ``acquisition`` (value), ``exploration_share`` (0 to 1),
     ``nearest_trial`` (index). A learning strategy adds ``disagreement``, ``epistemic`` and ``aleatoric``
-    ({metric: sd}) and ``penalty`` of the region filter.
+    ({metric: sd}) and ``penalty`` of the region filter. Under two fidelities ``prediction`` is that of the
+    candidate's own, ``believed`` that at the one that counts, ``information`` what each would tell (nats).
     """
 
     parameters: dict[str, Value]
     reason: dict[str, Any]
+    fidelity: str | None = None
+    """At which of two fidelities it is to be evaluated; None where there is no choice."""
 
 
 @dataclass(frozen=True, kw_only=True)

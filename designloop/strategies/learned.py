@@ -56,6 +56,8 @@ class LearningStrategy:
         """``count`` designs beside those ``found``, from what the labels of the history teach."""
         from designloop.strategies.learner import learn, saved
         from designloop.strategies.quiet import contained
+        from designloop.strategies.thinning import diagnosed
+        from designloop.strategies.training import measured
 
         seed = seed_of(self.problem.seed, "fit", len(history.trials))
         with contained(seed):
@@ -73,7 +75,10 @@ class LearningStrategy:
             fit=knowledge.fit,
             refitted=knowledge.refitted,
             seconds={"fit": fitted - started, "acquire": ended - fitted},
-            diagnostics=diagnostics,
+            diagnostics={
+                **diagnostics,
+                **diagnosed(used=len(knowledge.trials), of=len(measured(self.problem, history))),
+            },
         )
 
     def _chosen(

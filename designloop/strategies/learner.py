@@ -18,11 +18,14 @@ from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform, candidates
 from designloop.strategies.base import History, Problem
 from designloop.strategies.knowledge import Knowledge
+from designloop.strategies.thinning import thinned
 from designloop.strategies.training import Trained, labels_of, learned_metrics, measured, train
 from designloop.strategies.viability import VIABILITY, viability
 
 BESIDE_GP = ("gp", "mixed")
 """Committees that advise a Gaussian process; any other committee is the learner itself."""
+MOST = 1000
+"""Trials for the learner of a strategy without a model."""
 BY_COMMITTEE = ("query_by_committee", "bald")
 
 
@@ -31,15 +34,17 @@ def learn(
 ) -> Knowledge:
     """Train the learner, and the committee where strategy ``name`` asks one, on a history.
 
-    Hyper-parameters journaled in ``history.fit`` stay while the refit schedule says so.
+    Hyper-parameters journaled in ``history.fit`` stay while the refit schedule says so. Gaussian processes,
+    and what advises them, see ``most_data`` trials at most.
     """
-    metrics = learned_metrics(problem)
+    metrics, whole = learned_metrics(problem), history
     kernel = options.get("kernel", "matern52")
     encoder = encoder_of(problem.space, options.get("features", ()))
     by_committee = name in BY_COMMITTEE
     trained = models = None
     if not by_committee or options["committee"] in BESIDE_GP:
-        trained = train(problem, history, kernel=kernel, encoder=encoder, free=True)
+        history = thinned(problem, history, most=int(options.get("most_data", MOST)), encoder=encoder)
+        trained = train(problem, history, kernel=kernel, encoder=encoder, free=True, of=whole)
         models = {m.metric: m for m in trained.models if not m.internal}
         transforms = tuple(_standardizing(models[m], trained) for m in metrics)
         viable = next((m for m in trained.models if m.metric == VIABILITY and m.internal), None)

@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from designloop.strategies.option import Option, OptionValue, StrategyDeclaration
 
 BATCH = Option(default=1, lower=1, help="Designs asked for at once, by the loop.")
+MOST_DATA = Option(
+    default=1000,
+    lower=20,
+    upper=10_000,
+    whole=True,
+    help="Trials that a Gaussian process learns from at most: a spread of them all.",
+)
 KERNEL = Option(default="matern52", choices=("matern52", "rbf"), help="Kernel of the Gaussian processes.")
 COMMITTEE = {
     "committee": Option(
@@ -118,7 +125,7 @@ PUBLISHED_INITIAL: Mapping[str, Mapping[str, int]] = {"morand_2022": {"random": 
 
 
 def _learned(summary: str, **options: Option) -> StrategyDeclaration:
-    shared = {"kernel": KERNEL, "batch": BATCH}
+    shared = {"kernel": KERNEL, "batch": BATCH, "most_data": MOST_DATA}
     return StrategyDeclaration(
         summary=summary, model_based=True, learns=True, options={**_gate("off"), **options, **shared}
     )

@@ -44,7 +44,7 @@ class Standing:
     @cached_property
     def baseline(self) -> Array:
         """Designs in range with objective data, (k, d); all where none is in range."""
-        unit = self.models[0].unit
+        unit = self.models[0].designs
         inside = ((unit > -1e-9) & (unit < 1 + 1e-9)).all(-1)
         return unit[inside] if inside.any() else unit
 

@@ -169,7 +169,8 @@ def ascend(acquisition: Acquisition, starts: Array, options: dict[str, Any], **c
 def within(acquisition: Acquisition, search: Search, start: Array) -> Array:
     """The end (q, d) of sequential quadratic programming (Kraft 1988), each design under the constraints."""
     space = search.space
-    slopes: Tensor = torch.stack([torch.func.jacrev(space.slack_of_unit)(u) for u in torch.as_tensor(start)])
+    jacobian: Any = torch.autograd.functional.jacobian
+    slopes: Tensor = torch.stack([jacobian(space.slack_of_unit, u) for u in torch.as_tensor(start)])
     scale = slopes.abs().amax((0, -1)).clamp_min(1e-12)
     rows: Any = [(lambda u, m=m: space.slack_of_unit(u)[m] / scale[m], True) for m in range(len(scale))]
     ends = ascend(

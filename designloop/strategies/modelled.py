@@ -17,7 +17,7 @@ from designloop.strategies.search import Array, Search, placeable
 
 if TYPE_CHECKING:
     from designloop.learning.gp import MetricModel
-    from designloop.strategies._ax import Chosen
+    from designloop.strategies._ax import Chosen, Turns
     from designloop.strategies.limits import Standing
     from designloop.strategies.training import Trained
 
@@ -45,38 +45,48 @@ class ModelStrategy:
         """Propose ``n`` designs: what is left of the initial design first, then by the model."""
         history = replace(history, trials=placeable(self.problem.space, history.trials))
         search = search_of(self.problem, history)
-        first = InitialDesign(problem=self.problem, parts=self.initial)
-        found = first.propose(search, position=history.proposals, count=n)
+        found = self._initial(search, history, n)
         if len(found) == n:
             return Proposal(candidates=tuple(found))
         for c in found:
             search = search.with_tried(search.space.to_unit([c.parameters])[0])
         return self._with_model(history, search, found, n)
 
+    def _initial(self, search: Search, history: History, n: int) -> list[Candidate]:
+        """Up to ``n`` designs of the initial design, as far as it reaches."""
+        first = InitialDesign(problem=self.problem, parts=self.initial)
+        return first.propose(search, position=history.proposals, count=n)
+
     def _with_model(self, history: History, search: Search, found: list[Candidate], n: int) -> Proposal:
         from designloop.strategies.training import trainable
 
         if not trainable(self.problem, history):
             return self._without_data(history, search, found, n)
+        from designloop.learning.features import encoder_of
         from designloop.learning.gp import pack
         from designloop.strategies.quiet import contained, load_ax
+        from designloop.strategies.thinning import diagnosed, ended, thinned
         from designloop.strategies.training import train
 
         load_ax()
         number = len(history.trials)
         with contained(seed_of(self.problem.seed, "fit", number)):
-            started = time.process_time()
-            trained = train(self.problem, history, kernel=cast(Any, self.options["kernel"]))
-            fitted = time.process_time()
-            pending = [t.parameters for t in history.trials if t.status == "pending"]
-            chosen = self._choose(trained, search, pending, found, number, n - len(found))
-            ended = time.process_time()
+            started = time.thread_time()
+            most = int(self.options["most_data"])
+            encoder = encoder_of(self.problem.space, fidelity=self.problem.fidelities is not None)
+            seen = thinned(self.problem, history, most=most, encoder=encoder)
+            kernel = cast(Any, self.options["kernel"])
+            trained = train(self.problem, seen, kernel=kernel, encoder=encoder, of=history)
+            fitted = time.thread_time()
+            chosen = self._choose(trained, search, history, found, number, n - len(found))
+            chose = time.thread_time()
         return Proposal(
             candidates=(*found, *chosen),
             model=pack(trained.models, space=self.problem.space),
             fit=trained.fit,
             refitted=trained.refitted,
-            seconds={"fit": fitted - started, "acquire": ended - fitted},
+            seconds={"fit": fitted - started, "acquire": chose - fitted},
+            diagnostics=diagnosed(used=ended(seen), of=ended(history)),
         )
 
     def _without_data(self, history: History, search: Search, found: list[Candidate], n: int) -> Proposal:
@@ -90,18 +100,19 @@ class ModelStrategy:
         self,
         trained: Trained,
         search: Search,
-        pending: list[Any],
+        history: History,
         found: list[Candidate],
         number: int,
         count: int,
     ) -> list[Candidate]:
-        """``count`` candidates beside those ``pending`` and ``found``; fewer at a finite space's end."""
+        """``count`` candidates beside those pending and ``found``; fewer at a finite space's end."""
         from designloop.strategies.reasons import candidate_of
 
+        pending = (t.parameters for t in history.trials if t.status == "pending")
         assumed = [*pending, *(c.parameters for c in found)]
         models = list(trained.models)
-        for design in assumed:
-            models = _believing(models, np.asarray(self.problem.space.to_unit([design]), dtype=float))
+        if assumed:
+            models = _believing(models, np.asarray(self.problem.space.to_unit(assumed), dtype=float))
         number += len(assumed)
         picks = self._one_by_one(models, search, number=number, count=count, may_be_none=bool(found))
         joint = self.options["believer"] == "joint" and len(picks) > 1
@@ -120,27 +131,35 @@ class ModelStrategy:
         self, models: list[MetricModel], search: Search, *, number: int, count: int, may_be_none: bool
     ) -> list[Pick]:
         """Kriging believer: each choice with the standing it was made in, which believes those before it."""
+        from designloop.strategies.quiet import load_ax
+
+        picks: list[Pick] = []
+        turns = self._turns(models, search, picks, number=number, count=count)
+        try:
+            load_ax().choose_in_turn(turns, n=count)
+        except StrategyExhausted:
+            if not picks and not may_be_none:
+                raise
+        return picks
+
+    def _turns(
+        self, models: list[MetricModel], search: Search, picks: list[Pick], *, number: int, count: int
+    ) -> Turns:
+        """The turns of the believer, which put what was chosen into ``picks``."""
         from designloop.strategies.acquisition import choice_of
         from designloop.strategies.limits import standing_of
         from designloop.strategies.maximize import maximize
         from designloop.strategies.quiet import load_ax
 
-        picks: list[Pick] = []
         for k in range(count):
             seed = seed_of(self.problem.seed, "acquire", number + k)
             standing = standing_of(self.problem, models)
-            choice, anchors = choice_of(self.name, standing, self.options, seed=seed), standing.anchors()
-            search_all = partial(maximize, search=search, anchors=anchors, seed=seed)
-            try:
-                chosen = load_ax().choose(standing, choice, search_all)
-            except StrategyExhausted:
-                if picks or may_be_none:
-                    break
-                raise
+            choice = choice_of(self.name, standing, self.options, seed=seed)
+            find = partial(maximize, search=search, anchors=standing.anchors(), seed=seed)
+            chosen = yield load_ax().Turn(standing=standing, choice=choice, maximizer=find)
             picks.append((standing, chosen))
             search = search.with_tried(chosen.unit)
             models = _believing(models, chosen.unit[None])
-        return picks
 
     def _together(self, picks: list[Pick], search: Search, number: int) -> list[Pick]:
         """The picks improved as one batch, in the standing before any of them."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from designloop.errors import CampaignError
-from designloop.strategies.learning_options import BATCH, KERNEL, LEARNERS, PUBLISHED
+from designloop.strategies.learning_options import BATCH, KERNEL, LEARNERS, MOST_DATA, PUBLISHED
 from designloop.strategies.option import Option, OptionValue, StrategyDeclaration
 
 GENERATORS = ("sobol", "latin_hypercube", "random", "center")
@@ -16,6 +17,12 @@ GENERATORS = ("sobol", "latin_hypercube", "random", "center")
 SHARED = {
     "kernel": KERNEL,
     "batch": BATCH,
+    "most_data": replace(
+        MOST_DATA,
+        default=500,
+        help="Trials that a Gaussian process learns from at most: the best, those near, a spread of all "
+        "rest.",
+    ),
     "believer": Option(
         default="kriging",
         choices=("kriging", "joint"),

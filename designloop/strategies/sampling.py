@@ -47,13 +47,16 @@ class Sequence:
         Raises StrategyExhausted where not one is left.
         """
         chosen: list[Array] = []
-        for place, point in enumerate(self._accepted(search)):
-            if place < position or not search.allowed(point[None])[0]:
-                continue
-            chosen.append(point)
-            search = search.with_tried(point)
-            if len(chosen) == count:
-                return np.stack(chosen)
+        place = 0
+        for points in self._accepted(search, reach=max(LIMIT, 2 * (position + count))):
+            for point in points[max(0, position - place) :]:
+                if not search.allowed(point[None])[0]:
+                    continue
+                chosen.append(point)
+                search = search.with_tried(point)
+                if len(chosen) == count:
+                    return np.stack(chosen)
+            place += len(points)
         found = [c[None] for c in chosen]
         try:
             found.append(_rescue(search, self.seed, position, count - len(chosen)))
@@ -62,47 +65,49 @@ class Sequence:
                 raise
         return np.vstack(found)
 
-    def _accepted(self, search: Search) -> Iterator[Array]:
-        """Distinct snapped points that meet the input constraints, in order."""
+    def _accepted(self, search: Search, *, reach: int) -> Iterator[Array]:
+        """Distinct snapped points (k, d) of the first ``reach`` that meet the input constraints, in order."""
         seen: set[bytes] = set()
-        for block in self._blocks(len(search.space.parameters)):
+        for block in self._blocks(len(search.space.parameters), reach):
             snapped = search.snap(block)
-            for point in snapped[search.meets(snapped)]:
-                key = np.round(point, 9).tobytes()
-                if key not in seen:
-                    seen.add(key)
-                    yield point
+            points = snapped[search.meets(snapped)]
+            if not search.continuous:
+                keys = [row.tobytes() for row in np.round(points, 9)]
+                first = [k not in seen and keys.index(k) == i for i, k in enumerate(keys)]
+                points = points[np.array(first, dtype=bool)]
+                seen.update(keys)
+            yield points
 
-    def _blocks(self, d: int) -> Iterator[Array]:
-        makers: dict[str, Callable[[int], Iterator[Array]]] = {
+    def _blocks(self, d: int, reach: int) -> Iterator[Array]:
+        makers: dict[str, Callable[[int, int], Iterator[Array]]] = {
             "center": self._center,
             "random": self._random,
             "sobol": self._sobol,
             "latin_hypercube": self._latin,
         }
-        return makers[self.generator](d)
+        return makers[self.generator](d, reach)
 
-    def _center(self, d: int) -> Iterator[Array]:
+    def _center(self, d: int, reach: int) -> Iterator[Array]:
         yield np.full((1, d), 0.5)
-        yield from self._sobol(d)
+        yield from self._sobol(d, reach)
 
-    def _random(self, d: int) -> Iterator[Array]:
+    def _random(self, d: int, reach: int) -> Iterator[Array]:
         rng = np.random.default_rng(self.seed)
-        for _ in range(LIMIT // BLOCK):
+        for _ in range(reach // BLOCK + 1):
             yield rng.random((BLOCK, d))
 
-    def _sobol(self, d: int) -> Iterator[Array]:
+    def _sobol(self, d: int, reach: int) -> Iterator[Array]:
         from scipy.stats import qmc
 
         engine = qmc.Sobol(d, rng=self.seed)
-        for _ in range(LIMIT // BLOCK):
+        for _ in range(reach // BLOCK + 1):
             yield engine.random(BLOCK)
 
-    def _latin(self, d: int) -> Iterator[Array]:
+    def _latin(self, d: int, reach: int) -> Iterator[Array]:
         from scipy.stats import qmc
 
         rng = np.random.default_rng(self.seed)
-        for _ in range(LIMIT // (4 * self.size) + 1):
+        for _ in range(reach // (4 * self.size) + 1):
             yield qmc.LatinHypercube(d, rng=rng).random(self.size)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from designloop._scale import middle
 from designloop.space import ChoiceParameter, Design, FloatParameter, IntParameter, Space, Value
 from designloop.strategies.base import Trial
 
@@ -67,8 +68,8 @@ class Search:
     def snap(self, unit: Array) -> Array:
         """The nearest designs that can be made, (k, d)."""
         if self.continuous:
-            return np.clip(unit, 0.0, 1.0)
-        return _unit(self.space, self.designs(unit))
+            return np.asarray(self.space.canonical(np.clip(unit, 0.0, 1.0)))
+        return self.space.snapped(unit)
 
     def designs(self, unit: Array) -> list[dict[str, Value]]:
         """Unit points as designs in user units, on their grids."""
@@ -111,11 +112,16 @@ class Search:
         return unit[self.allowed(unit)]
 
     def neighbours(self, unit: Array) -> Array:
-        """Designs one grid step or one choice away from the snapped point ``unit`` (d,), (k, d)."""
+        """Designs one grid step or one choice away from the snapped point ``unit`` (d,), (k, d).
+
+        A parameter that comes to exist by the step stands at its middle.
+        """
         (design,) = self.designs(unit[None])
+        middles = {p.name: middle(p) for p in self.space.parameters if p.when}
         found: list[Design] = []
         for p in self.space.parameters:
-            found += [{**design, p.name: v} for v in _adjacent(p, design[p.name])]
+            if p.name in design:
+                found += [{**middles, **design, p.name: v} for v in _adjacent(p, design[p.name])]
         return _unit(self.space, found)
 
 
@@ -137,7 +143,12 @@ def climb(
 
 def placeable(space: Space, trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """The trials that have a finite place on the unit cube; imported ones may lie anywhere or nowhere."""
-    return tuple(t for t in trials if _placed(space, t.parameters))
+    try:
+        with np.errstate(all="ignore"):
+            placed = np.asarray(np.isfinite(space.to_unit([t.parameters for t in trials])).all(axis=-1))
+    except (KeyError, ValueError, TypeError):
+        return tuple(t for t in trials if _placed(space, t.parameters))
+    return tuple(t for t, good in zip(trials, placed.tolist(), strict=True) if good)
 
 
 def _placed(space: Space, design: Design) -> bool:

@@ -20,6 +20,9 @@ from designloop.learning.kernels import Array, Kernel
 from designloop.learning.transforms import MetricTransform, candidates
 from designloop.space import Space
 from designloop.strategies.base import History, Problem, Trial
+from designloop.strategies.places import places_of
+from designloop.strategies.relation import DECISIVE, Relation, relations, unlike
+from designloop.strategies.thinning import ended
 from designloop.strategies.viability import VIABILITY, journaled, viability
 
 VERSION = 1
@@ -29,6 +32,8 @@ EVERY_FREE = 150
 """The same for a free signal variance, whose fit takes a hundredth of a second."""
 GROWTH = 1.15
 """Beyond, whenever the data have grown by this factor."""
+ALIKE = 3.0
+"""A lengthscale of the fidelity at which the two correlate by 0.91 (Matern-5/2)."""
 TIE = 2.0
 """A transform must be more probable than the plain one by this factor in natural logarithms."""
 
@@ -94,16 +99,20 @@ def train(
     kernel: Kernel,
     encoder: Encoder | None = None,
     free: bool = False,
+    of: History | None = None,
 ) -> Trained:
     """Fit, or reuse the journaled hyper-parameters where the schedule says so.
+
+    The schedule counts the trials of the whole history ``of``, where ``history`` is a choice of them.
 
     Between refits the transforms and standardizations of the last fit stay too, so that its
     hyper-parameters keep their meaning. ``encoder`` says what the models see; by default the parameters.
     With ``free`` the signal variance of a metric is fitted too, and its transform divides by its root.
     """
-    encoder = encoder or encoder_of(problem.space)
+    encoder = encoder or encoder_of(problem.space, fidelity=problem.fidelities is not None)
     sees = _sees(problem.space, encoder, free)
-    now = sum(t.status in ("completed", "infeasible") for t in history.trials)
+    whole = of or history
+    now = sum(t.status in ("completed", "infeasible") for t in whole.trials)
     old = history.fit if _fits(history.fit, encoder, kernel, sees) else None
     every = EVERY_FREE if free else EVERY
     refit = old is None or refit_due(fitted=int(old["n"]), now=now, every=every)
@@ -116,18 +125,19 @@ def train(
         limits = [(b.lower, b.upper) for b in problem.bounds if b.metric == metric]
         bounds = [v for pair in limits for v in pair if v is not None]
         if refit or known is None or known["bounds"] != bounds:
-            state = _fit_metric(problem, metric, trials, kernel, encoder, bounds, known, free)
+            state = _fit_related(problem, metric, trials, kernel, encoder, bounds, known, free)
             state = _freed(problem, metric, trials, kernel, encoder, state, known) if free else state
         else:
             state = dict(known)
         states[metric] = state
+        trials = Relation.of(state).aligned(problem, metric, trials)
         models.append(_model(problem, metric, trials, kernel, encoder, state))
     content = {"version": VERSION, "kernel": kernel, "n": now, "metrics": states, **sees}
     before: Mapping[str, Any] = old or {}
     kept = content if refit else {"metrics": {**before["metrics"], **states}}
-    known_failures = _failures_known(history, before)
+    known_failures = _failures_known(whole, before)
     viable = viability(problem, history, kernel, known=known_failures)
-    fitted = {} if known_failures else journaled(viable)
+    fitted = {} if known_failures else journaled(viable, ended=ended(whole))
     return Trained(
         models=(*models, *viable), fit={**before, **kept, **fitted}, refitted=refit or bool(fitted)
     )
@@ -136,8 +146,8 @@ def train(
 def _failures_known(history: History, state: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The journaled state of the model of failures, None where it is due to be fitted anew."""
     known = state.get(VIABILITY)
-    ended = sum(t.status != "pending" for t in history.trials)
-    return None if known is None or refit_due(fitted=int(known["n"]), now=ended) else known
+    now = ended(history)
+    return None if known is None or refit_due(fitted=int(known["n"]), now=now) else known
 
 
 def _sees(space: Space, encoder: Encoder, free: bool) -> dict[str, Any]:
@@ -147,6 +157,7 @@ def _sees(space: Space, encoder: Encoder, free: bool) -> dict[str, Any]:
         "space": hashlib.sha256(ranges.encode()).hexdigest()[:16],
         "features": [f.expression.text for f in encoder.expressions],
         "signal": "free" if free else "unit",
+        **({"fidelity": True} if encoder.fidelity else {}),
     }
 
 
@@ -162,8 +173,7 @@ def _data(
     problem: Problem, metric: str, trials: Sequence[Trial], transform: MetricTransform
 ) -> tuple[Array, Array, Array]:
     """Unit points, model values and known noise variances (NaN: unknown)."""
-    unit = np.asarray(problem.space.to_unit([t.parameters for t in trials]), dtype=float)
-    return unit, *labels_of(trials, metric, transform)
+    return places_of(problem, trials), *labels_of(trials, metric, transform)
 
 
 def labels_of(trials: Sequence[Trial], metric: str, transform: MetricTransform) -> tuple[Array, Array]:
@@ -178,7 +188,7 @@ def labels_of(trials: Sequence[Trial], metric: str, transform: MetricTransform) 
     return z, np.maximum(noise, 1e-6)
 
 
-def _fit_metric(
+def _fit_related(
     problem: Problem,
     metric: str,
     trials: Sequence[Trial],
@@ -188,8 +198,40 @@ def _fit_metric(
     known: Mapping[str, Any] | None,
     free: bool,
 ) -> dict[str, Any]:
-    """Fit every transform worth a comparison and keep the most probable; the plain one on a near tie."""
-    starts = [initial_hyper(encoder.dimension)]
+    """The most probable fit; under two fidelities of the simplest relation that no other beats clearly."""
+    best: dict[str, Any] = {}
+    lowest = math.inf
+    for relation in relations(problem, metric, trials, known=known):
+        aligned = relation.aligned(problem, metric, trials)
+        state, loss = _fit_metric(problem, metric, aligned, kernel, encoder, bounds, known, free)
+        loss += relation.evidence(problem, trials)
+        if not best or loss < lowest - DECISIVE:
+            said = {"cheap": relation.to_json()} if problem.fidelities else {}
+            best, lowest = {**state, **said}, loss
+    if not unlike(problem, trials, kernel, best["lengthscales"]):
+        return best
+    apart = Relation(pairs=best["cheap"]["pairs"], apart=True)
+    counting = apart.aligned(problem, metric, trials)
+    state, _ = _fit_metric(problem, metric, counting, kernel, encoder, bounds, known, free)
+    scales = [*state["lengthscales"][:-1], best["lengthscales"][-1]]
+    return {**state, "lengthscales": scales, "cheap": apart.to_json()}
+
+
+def _fit_metric(
+    problem: Problem,
+    metric: str,
+    trials: Sequence[Trial],
+    kernel: Kernel,
+    encoder: Encoder,
+    bounds: Sequence[float],
+    known: Mapping[str, Any] | None,
+    free: bool,
+) -> tuple[dict[str, Any], float]:
+    """Fit every transform worth a comparison and keep the most probable; the plain one on a near tie.
+
+    The state, and its negative log posterior density in the metric's unit.
+    """
+    starts = _first_starts(encoder)
     if known is not None:
         starts.append(Hyper(lengthscales=tuple(known["lengthscales"]), noise=known["noise"]))
     best: dict[str, Any] = {"bounds": list(bounds)}
@@ -199,7 +241,7 @@ def _fit_metric(
     if metric in problem.learn:  # a bilog taken from few labels magnifies errors where none is
         worth = [w for w in worth if w.kind != "bilog"]
     if free and len(worth) == 1:
-        return {**best, "transform": worth[0].to_json()}
+        return {**best, "transform": worth[0].to_json()}, lowest
     for transform in worth:
         unit, z, noise = _data(problem, metric, trials, transform)
         hyper, loss = fit(unit, z, noise, encoder=encoder, kernel=kernel, starts=starts)
@@ -207,7 +249,15 @@ def _fit_metric(
         if loss < lowest - (TIE if "noise" in best else 0.0):
             best |= {"lengthscales": list(hyper.lengthscales), "noise": hyper.noise}
             best["transform"], lowest = transform.to_json(), loss
-    return best
+    return best, lowest
+
+
+def _first_starts(encoder: Encoder) -> list[Hyper]:
+    """Where a first fit may start; with two fidelities also from such that tell nearly the same."""
+    first = initial_hyper(encoder.dimension)
+    if not encoder.fidelity:
+        return [first]
+    return [first, replace(first, lengthscales=(*first.lengthscales[:-1], ALIKE))]
 
 
 def _freed(

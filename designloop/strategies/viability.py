@@ -57,9 +57,9 @@ def viability(
     ]
 
 
-def journaled(models: Sequence[MetricModel]) -> dict[str, Any]:
-    """The fitted lengthscales and the number of trials behind them, for the state of the fit; {} before."""
-    states = [{"n": len(m.trials), "lengthscales": list(m.lengthscales)} for m in models if _rich(m.z < 0)]
+def journaled(models: Sequence[MetricModel], *, ended: int) -> dict[str, Any]:
+    """The fitted lengthscales and how many trials had ``ended``, for the state of the fit; {} before."""
+    states = [{"n": ended, "lengthscales": list(m.lengthscales)} for m in models if _rich(m.z < 0)]
     return {VIABILITY: states[0]} if states else {}
 
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from designloop.campaign.expression import parse_comparison
 from designloop.learning.features import Encoder, encoder_of
+from designloop.reading.expression import parse_comparison
 from designloop.space import ChoiceParameter, FloatParameter, Space
 
 SPACE = Space(

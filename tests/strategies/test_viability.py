@@ -33,7 +33,7 @@ def history(points=POINTS, dead=lambda x, _: x > 0.6, fit=None):
 
 def test_without_failures_there_is_no_model():
     assert viability(PROBLEM, history(dead=lambda *_: False), "matern52") == []
-    assert journaled([]) == {}
+    assert journaled([], ended=0) == {}
 
 
 def test_one_failure_repels_its_neighbourhood_alone():
@@ -42,7 +42,7 @@ def test_one_failure_repels_its_neighbourhood_alone():
     assert mean[0] < 0
     assert mean[1] < 0
     assert mean[2] > 0.8
-    assert journaled([model]) == {}
+    assert journaled([model], ended=9) == {}
 
 
 def test_a_half_plane_of_failures_is_learned_as_a_half_plane():
