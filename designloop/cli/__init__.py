@@ -7,7 +7,7 @@ from typing import IO, Any
 import click
 
 from designloop import __version__
-from designloop.cli import campaigns, compare, datasets, models, oracles, runs, training
+from designloop.cli import campaigns, compare, datasets, models, oracles, people, runs, training
 from designloop.cli.sources import sources
 from designloop.errors import DesignloopError
 
@@ -56,6 +56,7 @@ def main() -> None:
 models.group.add_command(training.train)
 for _command in (
     *runs.COMMANDS,
+    *people.COMMANDS,
     sources,
     *campaigns.COMMANDS,
     *compare.COMMANDS,

@@ -12,7 +12,7 @@ from designloop.campaign.model import Campaign
 from designloop.cli.screen import quantity
 from designloop.compose import CampaignOracle, oracle_of
 from designloop.execution import Outcome, Task
-from designloop.execution.inprocess import attempt
+from designloop.execution.attempt import attempt
 from designloop.oracle import Context, Value
 from designloop.revision import seed_of
 
@@ -20,9 +20,11 @@ from designloop.revision import seed_of
 def dry_run(path: Path, overrides: Sequence[str]) -> str:
     """The validation report, then one call of the oracle at the baseline or the centre of the space."""
     campaign = load(path, overrides=overrides)
+    if campaign.execution.engine == "manual":
+        return f"{validate_report(campaign)}\n\ndry run: people run the trials, so there is nothing to call"
     oracle = oracle_of(campaign)
     design = _first_design(campaign)
-    context = Context(seed=seed_of(campaign.seed, "oracle", 0), fidelity=campaign.fidelity)
+    context = Context(seed=seed_of(campaign.seed, "oracle", 0), fidelity=campaign.counts)
     task = Task(trial=0, attempt=1, design=design, context=context)
     outcome = attempt(CampaignOracle(campaign=campaign, oracle=oracle), task)
     return "\n".join([validate_report(campaign), "", *_told(campaign, design, outcome)])

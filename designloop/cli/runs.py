@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from designloop.cli.screen import PlainWatch
     from designloop.record import RunRecord
 
+    Begun = Callable[[Path], None]
+    Session = Callable[[PlainWatch, Begun, Callable[[], bool]], RunRecord]
+
 RUN = click.argument("run", required=False)
 RUNS = click.option("--runs", "folder", type=click.Path(path_type=Path), help="Folder of run directories.")
 PAUSED = 3
+INTERRUPTED = 130
 
 
 @click.command(name="run")
@@ -54,11 +58,16 @@ def _run(path: Path, overrides: tuple[str, ...], folder: Path | None) -> None:
     click.echo(f"reading {_short(path)}")
     campaign = load(path, overrides=overrides)
     click.echo(f"{campaign.name}: {campaign.stop.trials} trials at most, oracle {campaign.oracle_name}")
+    if campaign.execution.engine == "manual":
+        from designloop.cli.people import begin
 
-    def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
+        begin(campaign, folder)
+        return
+
+    def session(watch: PlainWatch, begun: Begun, interrupted: Callable[[], bool]) -> RunRecord:
         from designloop.session import run
 
-        return run(campaign, folder=folder, watch=watch, begun=begun)
+        return run(campaign, folder=folder, watch=watch, begun=begun, interrupted=interrupted)
 
     _watched(session)
 
@@ -66,9 +75,12 @@ def _run(path: Path, overrides: tuple[str, ...], folder: Path | None) -> None:
 @click.command()
 @RUN
 @click.option("--campaign", type=click.Path(path_type=Path), help="The edited campaign file to go on with.")
+@click.option("--give-up", is_flag=True, help="Run again what may still run under another engine.")
 @OVERRIDE
 @RUNS
-def resume(run: str | None, campaign: Path | None, overrides: tuple[str, ...], folder: Path | None) -> None:
+def resume(
+    run: str | None, campaign: Path | None, give_up: bool, overrides: tuple[str, ...], folder: Path | None
+) -> None:
     """Go on with a run; without a name: the last unfinished one."""
     from designloop.campaign import load, loads
     from designloop.record import read
@@ -76,6 +88,11 @@ def resume(run: str | None, campaign: Path | None, overrides: tuple[str, ...], f
     from designloop.rundir import find
 
     directory = find(run, folder=folder) if run else _last_unfinished(folder)
+    if read(directory).is_manual:
+        raise RunError(
+            f"people run the trials of {directory.name}: 'designloop suggest {directory.name}' says what is "
+            f"next, 'designloop tell {directory.name} FILE' records results."
+        )
     edited = None
     if campaign or overrides:
         latest = read(directory).campaign
@@ -85,10 +102,17 @@ def resume(run: str | None, campaign: Path | None, overrides: tuple[str, ...], f
     elif overrides:
         edited = loads(latest["yaml"], folder=Path(latest["folder"]), overrides=overrides, versions=versions)
 
-    def session(watch: PlainWatch, begun: Callable[[Path], None]) -> RunRecord:
+    def session(watch: PlainWatch, begun: Begun, interrupted: Callable[[], bool]) -> RunRecord:
         from designloop.session import resume as go_on
 
-        return go_on(directory, campaign=edited, watch=watch, begun=begun)
+        return go_on(
+            directory,
+            campaign=edited,
+            watch=watch,
+            begun=begun,
+            interrupted=interrupted,
+            gives_up=give_up,
+        )
 
     _watched(session)
 
@@ -99,13 +123,27 @@ def _last_unfinished(folder: Path | None) -> Path:
 
     for directory in reversed(all_runs(folder)):
         known = read(directory)
-        if known.status != "finished" or not known.is_reported:
+        if not known.is_manual and (known.status != "finished" or not known.is_reported):
             return directory
     raise RunError("no unfinished run is here. See 'designloop list', and name a run to go on with it.")
 
 
-def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord]) -> None:
-    from designloop.cli.screen import resume_hint, watcher
+class Interrupts:
+    """Ctrl-C: once to end when what runs has ended, twice to leave at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, *_: object) -> None:
+        """A signal handler."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        click.echo("\nending when what runs has ended; Ctrl-C again leaves at once", err=True)
+
+
+def _watched(session: Session) -> None:
+    from designloop.cli.screen import watcher
     from designloop.record import read
 
     places: list[Path] = []
@@ -120,26 +158,50 @@ def _watched(session: Callable[[PlainWatch, Callable[[Path], None]], RunRecord])
     def terminated(*_: object) -> None:
         raise KeyboardInterrupt
 
+    interrupts = Interrupts()
     signal.signal(signal.SIGTERM, terminated)
+    signal.signal(signal.SIGINT, interrupts)
     watch = watcher()
     try:
-        run = session(watch, begun)
+        run = session(watch, begun, lambda: interrupts.asked)
     except KeyboardInterrupt:
         watch.close()
-        click.echo(f"\nstopped. {resume_hint(places[0]) if places else ''}", err=True)
-        sys.exit(130)
+        _left(places)
     finally:
         watch.close()
     _last_screen(run)
+
+
+def _left(places: list[Path]) -> NoReturn:
+    """Say what is left behind, and leave without waiting for threads."""
+    from designloop.cli.screen import resume_hint
+    from designloop.record import read
+
+    click.echo(f"\nstopped. {resume_hint(places[0]) if places else ''}", err=True)
+    handles = (
+        [t.last.handle for t in read(places[0]).trials if t.status == "running" and t.last] if places else []
+    )
+    elsewhere = [h for h in handles if h["kind"] != "in-process"]
+    if elsewhere:
+        which = "evaluation goes" if len(elsewhere) == 1 else "evaluations go"
+        pids = [str(h["pid"]) for h in elsewhere if "pid" in h]
+        ended = f" (to end them: kill {' '.join(pids)})" if pids else ""
+        click.echo(f"{len(elsewhere)} {which} on and will be collected then{ended}.", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def _last_screen(run: RunRecord) -> None:
     from designloop.report import answer, last_screen
     from designloop.tracking import state, ui_command
 
+    by_user = run.status == "paused" and run.decisions[-1].get("by") == "user"
     click.echo("\n" + last_screen(answer(run)))
     _say_who_answered(run)
-    if run.status == "paused":
+    if by_user:
+        click.echo(f"\nStopped; everything is recorded. Go on with: designloop resume {run.name}")
+    elif run.status == "paused":
         click.echo(f"\nThe run waits. When the cause is mended: designloop resume {run.name}")
         click.echo(f"Details of each failure stand in {_short(run.directory / 'trials')}.")
         click.echo("Where such designs cannot exist, let the oracle raise designloop.oracle.Infeasible: that")
@@ -153,7 +215,7 @@ def _last_screen(run: RunRecord) -> None:
         click.echo(f"The journal holds everything; complete MLflow with: designloop sync {run.name}")
     elif uri:
         click.echo(f"\nEvery iteration and model in MLflow: designloop ui\n  which runs {ui_command(uri)}")
-    sys.exit(PAUSED if run.status == "paused" else 0)
+    sys.exit(INTERRUPTED if by_user else PAUSED if run.status == "paused" else 0)
 
 
 def _say_who_answered(run: RunRecord) -> None:

@@ -26,9 +26,9 @@ EARLY = (10, 20, 40, 80)
 
 
 def design_text(run: RunRecord, trial: TrialRecord) -> str:
-    """A design in the user's units."""
+    """A design in the user's units, as it was run."""
     units = {p["name"]: p["unit"] for p in run.campaign["parameters"]}
-    return ", ".join(f"{n} {quantity(v, units.get(n, ''))}" for n, v in trial.parameters.items())
+    return ", ".join(f"{n} {quantity(v, units.get(n, ''))}" for n, v in trial.design.items())
 
 
 def quantity(value: Any, unit: str) -> str:
@@ -53,8 +53,10 @@ def verdict(run: RunRecord, trial: TrialRecord) -> str:
     if trial.status != "completed":
         return trial.last.reason or "" if trial.last else ""
     broken = run.violations(trial)
+    if not run.counts(trial):
+        return f"at {trial.fidelity}, which does not count"
     if not broken:
-        return "in bounds"
+        return "in bounds" if trial.in_range else "outside the space"
     _, worst = max(broken, key=lambda pair: pair[0])
     value = trial.value(worst["metric"])
     if value is None:
@@ -90,11 +92,11 @@ class PlainWatch:
         for line in learned.news(entry, run):
             self._say(line)
         if entry["kind"] == "start":
-            if entry["attempt"] > LOST:
+            earlier = run.trials[entry["trial"]].attempts[:-1]
+            if sum(a.status is None for a in earlier) >= LOST:
                 which = f"trial {entry['trial']}, attempt {entry['attempt']}"
-                self._say(
-                    f"!!! {which}: the process ended in the others; a crash of the oracle, or os._exit?"
-                )
+                advice = "execution: {engine: processes} keeps the campaign alive"
+                self._say(f"!!! {which}: this process died in the others. If the oracle crashes: {advice}")
             self.waits(f"trial {entry['trial']} runs")
         elif entry["kind"] == "outcome":
             self._say(trial_line(run, run.trials[entry["trial"]]))
@@ -106,7 +108,7 @@ class PlainWatch:
 
     def _warn(self, run: RunRecord) -> None:
         """Say early, and then ever more rarely, that nothing is in bounds."""
-        count = len(run.outcomes)
+        count = run.answers
         if count not in EARLY or any(run.is_feasible(t) for t in run.trials):
             return
         from designloop.report.answer import nearest

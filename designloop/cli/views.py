@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from designloop.answered import answered, lines_of
-from designloop.cli import learned
+from designloop.cli import learned, people_text
 from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
 from designloop.errors import DesignloopError, RunError
 from designloop.progress import last_judged, surprise
-from designloop.record import RunRecord, TrialRecord, read
+from designloop.record import Attempt, RunRecord, TrialRecord, read
 from designloop.rundir import all_runs
 from designloop.space import Space
 
@@ -43,18 +43,25 @@ def _result(run: RunRecord) -> str:
 
 def status_text(run: RunRecord) -> str:
     """What runs, since when, how long trials take, what is queued, when it may end, how the mirror does."""
-    lines = [f"{run.name}: {_state(run)}, {len(run.trials)} of {run.campaign['stop']['trials']} trials"]
+    state = people_text.waits_text(run) if _state(run) == "waits" else _state(run)
+    lines = [f"{run.name}: {state}, {_own(run)} of {run.campaign['stop']['trials']} trials"]
     if run.decisions and run.status != "running":
         lines.append(f"  {run.decisions[-1]['reason']}")
     now = time.time()
-    for trial in run.trials:
+    lines += people_text.open_lines(run) if run.is_manual else []
+    for trial in run.trials if not run.is_manual else ():
         if trial.status == "running" and trial.last:
             since = duration(now - trial.last.started)
-            cut = _state(run) == "stopped"
-            doing = f"was cut off, begun {since} ago" if cut else f"runs since {since}"
+            doing = (
+                _cut_off(run, trial, trial.last, since) if _state(run) == "stopped" else f"runs since {since}"
+            )
             lines.append(f"  trial {trial.index} {doing}")
         elif trial.status == "proposed":
             lines.append(f"  trial {trial.index} is queued")
+        elif trial.status == "waiting" and trial.last:
+            left = max(0.0, (trial.last.again or now) - now)
+            which = f"trial {trial.index}, attempt {len(trial.attempts) + 1}"
+            lines.append(f"  {which} begins in {duration(left)}: {trial.last.reason}")
     lines += _timing(run)
     best = run.best()
     if best:
@@ -64,7 +71,27 @@ def status_text(run: RunRecord) -> str:
     return "\n".join(lines + _mirror(run))
 
 
+def _cut_off(run: RunRecord, trial: TrialRecord, attempt: Attempt, since: str) -> str:
+    """What became of an attempt whose campaign runs no more."""
+    from designloop.execution import elsewhere
+    from designloop.execution.attempt import FOLDER
+
+    if (run.directory / FOLDER / f"{trial.index:03d}-{attempt.number}.json").exists():
+        return "has ended; resume collects its answer"
+    if elsewhere.may_run(attempt.handle):
+        engine = elsewhere.ENGINES[str(attempt.handle["kind"])]
+        return f"goes on by itself under engine {engine}, begun {since} ago; resume collects it"
+    return f"was cut off, begun {since} ago"
+
+
+def _own(run: RunRecord) -> int:
+    """Trials that count: not those imported or taken back."""
+    return sum(t.origin != "existing" and t.withdrawn is None for t in run.trials)
+
+
 def _state(run: RunRecord) -> str:
+    if run.is_manual and run.status == "running":
+        return "waits"
     if run.status == "running" and not is_held(run.directory):
         return "stopped"
     return run.status
@@ -85,11 +112,14 @@ def is_held(directory: Path) -> bool:
 
 
 def _timing(run: RunRecord) -> list[str]:
-    oracle = [a.seconds for t in run.trials for a in t.attempts if a.seconds is not None]
+    attempts = [a for t in run.trials for a in t.attempts if a.cause not in ("wait", "lost")]
+    oracle = [a.seconds for a in attempts if a.seconds is not None]
     proposing = [p["seconds"]["propose"] for p in run.proposals if "propose" in p["seconds"]]
-    if not oracle:
+    if not oracle or run.is_manual:
         return []
-    each = statistics.fmean(oracle) + (statistics.fmean(proposing[-10:]) if proposing else 0.0)
+    workers = (run.campaign.get("execution") or {}).get("workers", 1)
+    chosen = statistics.fmean(proposing[-10:]) if proposing else 0.0
+    each = statistics.fmean(oracle) + chosen if workers == 1 else statistics.fmean(oracle) / workers
     left = run.campaign["stop"]["trials"] - sum(t.origin != "existing" for t in run.trials)
     lines = [f"  a trial takes the oracle {duration(statistics.median(oracle))} (median)"]
     if run.status == "running" and left > 0:
@@ -125,7 +155,12 @@ def trials_text(run: RunRecord) -> str:
     """Every trial on a line, with its design."""
     if not run.trials:
         return f"{run.name}: no trial yet"
-    return "\n".join(f"{trial_line(run, t)}\n      {design_text(run, t)}" for t in run.trials)
+    return "\n".join(f"{trial_line(run, t)}\n      {_design(run, t)}" for t in run.trials)
+
+
+def _design(run: RunRecord, trial: TrialRecord) -> str:
+    suggested = people_text.suggested_text(run, trial) if trial.ran is not None else ""
+    return f"{design_text(run, trial)} ({suggested})" if suggested else design_text(run, trial)
 
 
 def replay_line(result: Replayed) -> str:
@@ -146,7 +181,7 @@ def why_text(run: RunRecord, index: int) -> str:
         raise RunError(f"{run.name} has trials 0 to {len(run.trials) - 1}, not {index}.")
     trial = run.trials[index]
     reason = trial.reason
-    lines = [f"trial {index}: {design_text(run, trial)}", f"  {reason.get('text', trial.origin)}"]
+    lines = [f"trial {index}: {_design(run, trial)}", f"  {reason.get('text', trial.origin)}"]
     lines += _predictions(run, trial)
     lines += learned.reason_lines(run, trial)
     if "probability_of_feasibility" in reason:
@@ -184,9 +219,10 @@ def _predictions(run: RunRecord, trial: TrialRecord) -> list[str]:
 
 def _differences(run: RunRecord, trial: TrialRecord, other: TrialRecord) -> str:
     space = Space.from_json({"parameters": run.campaign["parameters"]})
-    ours, theirs = space.to_unit([trial.parameters, other.parameters])
+    ours, theirs = space.to_unit([trial.parameters, other.design])
     moves = zip(space.names, abs(ours - theirs), strict=True)
-    return ", ".join(f"{name} {move:.1%} of its range away" for name, move in moves)
+    shared = trial.parameters.keys() & other.design.keys()
+    return ", ".join(f"{name} {move:.1%} of its range away" for name, move in moves if name in shared)
 
 
 def _repeats(run: RunRecord, trial: TrialRecord) -> list[str]:

@@ -293,6 +293,11 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: sign
     assert "running" in running
     assert "trial 1 runs since" in running
     process.send_signal(stop)
+    if stop == signal.SIGINT:
+        assert process.stderr
+        assert process.stderr.readline() == "\n"
+        assert "Ctrl-C again leaves at once" in process.stderr.readline()
+        process.send_signal(stop)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "designloop resume hohe-x-" in error
