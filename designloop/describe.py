@@ -98,7 +98,8 @@ def _input(declared: Input) -> tuple[str, ...]:
         allowed = f"{_number(declared.lower)} .. {_number(declared.upper)} {declared.unit}".strip()
         allowed += " (log)" if declared.log else ""
         allowed += " (whole)" if declared.integer else ""
-    default = "required" if declared.default is None else f"default {declared.default}"
+    needed = f"only where {declared.when}" if declared.when else "required"
+    default = needed if declared.default is None else f"default {declared.default}"
     return declared.name, allowed, default, declared.description
 
 

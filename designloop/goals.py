@@ -173,7 +173,7 @@ def _judged(
                 found[metric] = np.asarray(loo.observed - loo.mean, dtype=float)[rows], _sems(trials, metric)
     elif goal.by == "held_out":
         tests = [t for t in run.trials if t.origin == "held_out" and run.is_feasible(t)]
-        means = predict(saved, [dict(t.parameters) for t in tests]) if tests else {}
+        means = predict(saved, [dict(t.design) for t in tests]) if tests else {}
         for metric in (m for m in metrics if m in means):
             rows = [i for i, t in enumerate(tests) if t.value(metric) is not None]
             trials = [tests[i] for i in rows]

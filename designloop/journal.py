@@ -24,8 +24,24 @@ Record = dict[str, Any]
 
 def encode(record: Mapping[str, Any]) -> bytes:
     """One journal line; raises ValueError for infinities and NaN."""
-    body = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:  # names and messages of programs may be no text at all
+        text = json.dumps(_spelled(record), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        body = text.encode()
     return b"%d %08x %s\n" % (len(body), zlib.crc32(body), body)
+
+
+def _spelled(value: Any) -> Any:
+    """The same with bytes that are no characters spelled out, such as ``caf\\udce9.txt``."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_spelled(k): _spelled(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(v) for v in value]
+    return value
 
 
 def decode(line: bytes) -> Record | None:

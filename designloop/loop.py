@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import math
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-from designloop import closure, goals, record, revision, stopping
+from designloop import goals, hours, proposing, revision, stopping
 from designloop.campaign.model import Campaign, StrategyChoice
-from designloop.execution import Executor, Outcome, Task
+from designloop.errors import RunError
+from designloop.execution import Executor, Outcome, Task, elsewhere
+from designloop.execution.attempt import FOLDER
 from designloop.journal import Journal
-from designloop.learning.saved import SavedModel
-from designloop.oracle import Context
-from designloop.record import RunRecord, TrialRecord
-from designloop.strategies.base import OPTIMIZERS, Proposal, Strategy, StrategyExhausted
-from designloop.strategies.sampling import Sequence as Designs
-from designloop.strategies.search import Search
+from designloop.proposing import Aside, Made
+from designloop.record import OPEN, Attempt, RunRecord, TrialRecord
+from designloop.recording import Recorder, Unwatched, Watch, test_designs
+from designloop.strategies.base import OPTIMIZERS, Strategy, StrategyExhausted
 
+__all__ = ["Loop", "Teacher", "Unwatched", "Watch", "test_designs"]
 
-class Watch(Protocol):
-    """Somebody who looks on; none of its answers matter."""
-
-    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
-        """A record became durable."""
-
-    def waits(self, what: str) -> None:
-        """Something that may take longer than two seconds begins."""
+GLANCE = 0.25
+"""Seconds after which the loop looks up from waiting: at the clock, and at whether it shall stop."""
+SEQUENCES = ("random", "sobol", "latin_hypercube")
+"""Strategies without a model."""
+LATELY = 5
+"""So many proposals say how long the next may take: fits come every few of them."""
+SOON = 0.01
+"""The same while a worker is idle for want of a design that is being chosen."""
 
 
 class Teacher(Protocol):
@@ -50,18 +48,13 @@ class Teacher(Protocol):
         ...
 
 
-class Unwatched:
-    """Nobody looks on."""
-
-    def recorded(self, entry: dict[str, Any], run: RunRecord) -> None:
-        """Say nothing."""
-
-    def waits(self, what: str) -> None:
-        """Say nothing."""
-
-
 class Loop:
-    """One campaign in one run directory, with the journal's lock held."""
+    """One campaign in one run directory, with the journal's lock held.
+
+    With ``staleness`` 0 it goes by rounds: choose, evaluate all, think, choose. Otherwise designs are chosen
+    in a thread while others are evaluated, so that workers do not wait; no design starts that was chosen
+    without knowing more than ``staleness`` outcomes.
+    """
 
     def __init__(
         self,
@@ -74,164 +67,163 @@ class Loop:
         watch: Watch,
         truth: goals.Truth | None = None,
         teacher: Teacher | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+        gives_up: bool = False,
     ) -> None:
+        """``gives_up``: attempts that may go on under another engine are run again all the same."""
         self.campaign, self.run = campaign, run
-        self._journal, self._strategies = journal, strategies
-        self._executor, self._watch, self._truth = executor, watch, truth
-        self._teacher = teacher
+        self._recorder = Recorder(campaign=campaign, journal=journal, run=run, watch=watch)
+        self._strategies, self._executor, self._watch = strategies, executor, watch
+        self._truth, self._teacher, self._interrupted = truth, teacher, interrupted
+        self._aside = Aside()
+        self._running: dict[str, Task] = {}
+        self._ready: deque[TrialRecord] = deque()
+        self._again: list[TrialRecord] = []
+        self._pausing: str | None = None
+        self._turning = False
+        """Nothing new begins until what runs has ended: something is to be decided then."""
+        self._exhausted: str | None = None
+        self._is_closed = False
+        self._gives_up = gives_up
 
     def go(self) -> RunRecord:
         """Run to the end or to a pause; every step is durable before the next begins."""
-        self._seed_trials()
+        self._recorder.seed_trials()
+        self._take_up()
+        if not self._rounds and self.run.status == "running":
+            self._first_designs()
         while self.run.status == "running":
-            self._evaluate(stopping.open_trials(self.run))
-            if self.run.status != "running":
-                break
-            self._teach()
-            reason, over = self._ended()
-            if reason and self._unjudged():
-                self._propose(0)
-            elif reason:
-                self._decide("stop", reason)
-            elif over:
-                self._decide("phase", f"{self._choice.name}: {over}")
+            self._begin()
+            if self._at_rest():
+                self._decide_what_next()
             else:
-                self._propose()
+                self._ask_ahead()
+                self._gather()
         return self.run
+
+    def close(self) -> None:
+        """Let go of the workers; what runs in them goes on where the engine allows it."""
+        self._executor.close()
 
     @property
     def _choice(self) -> StrategyChoice:
         """The strategy at work."""
         return self.campaign.phases[self.run.phase]
 
-    def _ended(self) -> tuple[str | None, str | None]:
-        """Why the campaign is over, and why the phase is."""
-        return stopping.stop_reason(self.run, self.campaign), stopping.phase_over(self.run, self.campaign)
+    @property
+    def _rounds(self) -> bool:
+        return self.campaign.execution.staleness == 0
 
-    def _append(self, kind: str, **content: Any) -> None:
-        entry = self._journal.append(kind, **content)
-        record.apply(self.run, entry)
-        self._watch.recorded(entry, self.run)
+    def _take_up(self) -> None:
+        """Find the open trials again: those that run somewhere, those to run, those to be repeated."""
+        for trial in stopping.open_trials(self.run):
+            last = trial.last
+            if trial.status == "running" and last is not None:
+                self._take_over(trial, last)
+                if self._runs(trial) or trial.status not in OPEN:
+                    continue
+            (self._again if trial.status == "waiting" else self._ready).append(trial)
 
-    def _decide(self, action: str, reason: str, **content: Any) -> None:
-        self._append("decision", action=action, reason=reason, **content)
+    def _runs(self, trial: TrialRecord) -> bool:
+        return any(task.trial == trial.index for task in self._running.values())
 
-    def _seed_trials(self) -> None:
-        """Imported data and the designs that the user wants first, once each."""
-        origins = {trial.origin for trial in self.run.trials}
-        if self.campaign.existing and "existing" not in origins:
-            self._append("import", trials=[_imported(i, t) for i, t in enumerate(self.campaign.existing)])
-        if self.campaign.baseline and "baseline" not in origins:
-            self._append_given("baseline", [dict(self.campaign.baseline)])
-        if self.campaign.start_with and "start_with" not in origins:
-            self._append_given("start_with", [dict(design) for design in self.campaign.start_with])
-        goal = self.campaign.goal
-        if goal and goal.by == "held_out" and "held_out" not in origins:
-            designs = test_designs(self.campaign, goal.designs)
-            self._append_given("held_out", designs, text="held out: judges the model, never teaches it")
+    def _take_over(self, trial: TrialRecord, last: Attempt) -> None:
+        """Await an attempt that goes on somewhere, or record how it ended; nothing for those of this process.
 
-    def _append_given(
-        self, origin: str, designs: list[dict[str, Any]], *, text: str = "given in the campaign file"
-    ) -> None:
-        reason = {"generator": origin, "text": text}
-        first = len(self.run.trials)
-        self._append(
-            "proposal",
-            number=len(self.run.proposals),
-            origin=origin,
-            digest=revision.history_of(self.run).digest(),
-            candidates=[
-                {"trial": first + i, "parameters": d, "reason": reason} for i, d in enumerate(designs)
-            ],
-            seconds={},
-        )
+        Raises RunError where it may go on under another engine than the one at work.
+        """
+        task, kind = self._recorder.task(trial, attempt=last.number), last.handle.get("kind")
+        if kind == "in-process":
+            return
+        outcome = None
+        if kind == self._executor.kind:
+            if self._executor.adopt(task, last.handle):
+                self._running[task.key] = task
+                return
+        else:
+            outcome = elsewhere.answered(self.run.directory / FOLDER / f"{task.key}.json")
+            if outcome is None and not self._gives_up and elsewhere.may_run(last.handle):
+                raise RunError(_elsewhere(self.run, trial, str(kind)))
+        lost = "what ran it is gone, and left no answer"
+        self._recorder.outcome(task, outcome or Outcome(status="failed", cause="lost", reason=lost))
+
+    def _begin(self) -> None:
+        """Start what is ready, as far as workers are free and the hours allow it."""
+        now = time.time()
+        due = [t for t in self._again if t.last is None or (t.last.again or 0.0) <= now]
+        self._again = [t for t in self._again if t not in due]
+        self._ready.extendleft(reversed(due))
+        while self._ready and self._free() > 0 and not self._halting() and self._is_open():
+            if not self._rounds and self._ended_early():
+                self._turning = True
+                break
+            trial = self._ready.popleft()
+            if self._is_stale(trial):
+                self._recorder.withdraw([trial], "too many outcomes came after it was chosen", by="campaign")
+                continue
+            task = self._recorder.task(trial)
+            self._recorder.start(task, self._executor.handle(task))
+            self._executor.start(task)
+            self._running[task.key] = task
+
+    def _is_stale(self, trial: TrialRecord) -> bool:
+        """Whether a design was chosen too long ago; not one that was begun already, or by rounds."""
+        known = self._recorder.staleness(trial)
+        fresh = trial.attempts or known is None or self._rounds
+        return not fresh and (known or 0) > self.campaign.execution.staleness
+
+    def _free(self) -> int:
+        """Attempts that may begin: workers, and tokens of every licence."""
+        licences = self.campaign.execution.licences.values()
+        return min([self._executor.slots, *licences]) - len(self._running)
+
+    def _is_open(self) -> bool:
+        wait = hours.wait(self.campaign.execution.hours)
+        if wait and not self._is_closed:
+            self._watch.waits(f"outside the hours of the campaign; they begin in {wait / 3600:.1f} h")
+        self._is_closed = wait > 0
+        return not self._is_closed
+
+    def _halting(self) -> bool:
+        """Whether nothing new may begin."""
+        return self._turning or self._pausing is not None or self._interrupted()
+
+    def _at_rest(self) -> bool:
+        """Whether nothing runs, and nothing can be done but decide."""
+        if self._running or self._aside.busy:
+            return False
+        return self._halting() or not (self._ready or self._again)
+
+    def _decide_what_next(self) -> None:
+        self._turning = False
+        if self._pausing or self._interrupted():
+            by = {} if self._pausing else {"by": "user"}
+            self._recorder.decide("pause", self._pausing or "stopped by the user", **by)
+            return
+        self._teach()
+        early = stopping.early_reason(self.run, self.campaign)
+        left = bool(self._ready or self._again)
+        reason = early if left else stopping.stop_reason(self.run, self.campaign)
+        over = stopping.phase_over(self.run, self.campaign)
+        if reason and self._unjudged():
+            self._propose(0)
+        elif reason:
+            self._recorder.withdraw((*self._ready, *self._again), f"not run: {reason}", by="campaign")
+            self._recorder.decide("stop", reason)
+        elif left:
+            return
+        elif over:
+            self._recorder.decide("phase", f"{self._choice.name}: {over}")
+        elif self._exhausted:
+            self._recorder.decide("stop", self._exhausted)
+        else:
+            self._propose()
 
     def _unjudged(self) -> bool:
         """Whether the last labels of a learning campaign have been judged by nobody yet."""
         last = self.run.proposals[-1] if self.run.proposals else {}
         learning = self.campaign.goal is not None and self._choice.name not in OPTIMIZERS
         return learning and bool(last.get("candidates")) and bool(last.get("model"))
-
-    def _propose(self, most: int | None = None) -> None:
-        """Ask for the next designs, ``most`` of them; none: the model is trained and judged only."""
-        history = revision.history_of(self.run)
-        wanted = int(cast(float, self._choice.options.get("batch", 1))) if most is None else most
-        count = min(wanted, max(0, stopping.budget_left(self.run, self.campaign.stop)))
-        start = time.perf_counter()
-        loading = "" if "torch" in sys.modules else "; the first model loads Ax and PyTorch"
-        self._watch.waits(f"choosing the next design{loading}")
-        try:
-            proposal = self._strategies[self.run.phase].propose(history, count)
-        except StrategyExhausted as end:
-            self._decide("stop", str(end))
-            return
-        progress = self._assess(proposal)
-        seconds = {**proposal.seconds, "propose": time.perf_counter() - start}
-        number = len(self.run.proposals)
-        model = self._keep_model(proposal.model, number) if proposal.model else None
-        self._append(
-            "proposal",
-            number=number,
-            origin="strategy",
-            phase=self.run.phase,
-            digest=history.digest(),
-            strategy=self._choice.name,
-            seed=self.campaign.seed,
-            candidates=[] if self._enough(progress) else _candidates(proposal, first=len(self.run.trials)),
-            progress=progress,
-            fit=proposal.fit,
-            refitted=proposal.refitted,
-            model=model,
-            seconds={name: round(value, 4) for name, value in seconds.items()},
-        )
-
-    def _assess(self, proposal: Proposal) -> dict[str, Any] | None:
-        """What the model of a proposal knows of the goal, with what the strategy says of itself."""
-        goal = self.campaign.goal
-        if goal is None or proposal.model is None:
-            return dict(proposal.diagnostics) or None
-        self._watch.waits("judging the model")
-        space = self.campaign.space
-        found = goals.assess(self.run, goal, saved=proposal.model, space=space, truth=self._truth)
-        metrics = [aim.metric for aim in goal.aims]
-        reached = closure.closure(self.run, metrics[: closure.MOST])
-        return {**found, "closure": reached.to_json(), **proposal.diagnostics}
-
-    def _enough(self, progress: dict[str, Any] | None) -> bool:
-        """Whether this assessment ends the campaign or the phase, so that no design need be evaluated."""
-        if not progress or "errors" not in progress:
-            return False
-        ahead = replace(self.run, proposals=[*self.run.proposals, {"origin": "", "progress": progress}])
-        return stopping.learning_ended(ahead, self.campaign)
-
-    def _keep_model(self, model: SavedModel, number: int) -> str:
-        """The model's folder, relative to the run; complete before the proposal names it."""
-        name = f"models/{number:04d}"
-        final, fresh = self.run.directory / name, self.run.directory / f"{name}.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(final, ignore_errors=True)
-        units = self.run.campaign["metrics"]
-        config = {**model.config, "units": {m: units[m] for m in model.config["metrics"] if m in units}}
-        SavedModel(config=config, arrays=model.arrays).save(fresh)
-        os.replace(fresh, final)
-        return name
-
-    def _evaluate(self, trials: list[TrialRecord]) -> None:
-        for trial in trials:
-            task = self._task(trial)
-            self._append(
-                "start",
-                trial=trial.index,
-                attempt=task.attempt,
-                handle=self._executor.handle(task),
-                fidelity=task.context.fidelity,
-            )
-            for _, outcome in self._executor.run([task]):
-                self._append_outcome(task, outcome)
-            reason = stopping.pause_reason(self.run, self.campaign.failure_limit)
-            if reason:
-                self._decide("pause", reason)
-                return
 
     def _teach(self) -> None:
         """Let surrogates learn from what solvers answered; every lesson is recorded before it counts."""
@@ -240,75 +232,155 @@ class Loop:
         for stage in self._teacher.due(self.run):
             self._watch.waits(f"training the surrogate {stage}".rstrip())
             content = self._teacher.lesson(self.run, stage)
-            self._append("lesson", **content)
+            self._recorder.append("lesson", **content)
             if content["promoted"]:
+                self._executor.close()
                 self._executor = self._teacher.executor(self.run)
 
-    def _task(self, trial: TrialRecord) -> Task:
-        attempt = len(trial.attempts) + 1
-        name = f"{trial.index:03d}" if attempt == 1 else f"{trial.index:03d}-{attempt}"
-        directory = self.run.directory / "trials" / name
-        directory.mkdir(parents=True, exist_ok=True)
-        seed = revision.seed_of(self.campaign.seed, "oracle", trial.index)
-        return Task(
-            trial=trial.index,
-            attempt=attempt,
-            design=trial.parameters,
-            context=Context(
-                seed=seed,
-                fidelity=self.campaign.fidelity,
-                directory=directory,
-                answers=self.run.directory / "answers",
-            ),
-        )
+    def _batch(self) -> int:
+        return int(cast(float, self._choice.options.get("batch", 1)))
 
-    def _append_outcome(self, task: Task, outcome: Outcome) -> None:
-        directory = task.context.directory
-        artifacts = {
-            p.relative_to(directory).as_posix(): str(p.relative_to(self.run.directory))
-            for p in _files(directory)
-            if directory
-        }
-        if not artifacts and directory:
-            with suppress(OSError):
-                directory.rmdir()
-        self._append(
-            "outcome",
-            trial=task.trial,
-            attempt=task.attempt,
-            status=outcome.status,
-            metrics=record.observed(outcome.metrics),
-            reason=outcome.reason,
-            seconds=round(outcome.seconds, 4),
-            artifacts=artifacts,
-            **({"notes": dict(outcome.notes)} if outcome.notes else {}),
-        )
+    def _propose(self, most: int | None = None) -> None:
+        """Ask for the next designs, ``most`` of them; none: the model is trained and judged only."""
+        left = max(0, stopping.budget_left(self.run, self.campaign.stop))
+        if self._rounds or most is not None:
+            together = max(self._batch(), self._executor.slots)
+            self._propose_here(min(together if most is None else most, left))
+        else:
+            self._propose_aside(min(max(self._batch(), self._free()), left))
+
+    def _first_designs(self) -> None:
+        """Those of the initial design, as far as they may be chosen ahead; then models are loaded aside."""
+        initial = sum(self._choice.initial.values()) - revision.history_of(self.run).proposals
+        left = stopping.budget_left(self.run, self.campaign.stop)
+        count = min(initial, left, self.campaign.execution.staleness + self._free() - len(self._ready))
+        if count > 0:
+            self._propose_here(count)
+            self._begin()
+        if any(phase.name not in SEQUENCES for phase in self.campaign.phases):
+            self._aside.load()
+
+    def _propose_here(self, count: int) -> None:
+        loading = "" if "torch" in sys.modules else "; the first model loads Ax and PyTorch"
+        self._watch.waits(f"choosing the next design{loading}")
+        try:
+            made = proposing.made(self._question(count))
+        except StrategyExhausted as end:
+            self._recorder.decide("stop", str(end))
+            return
+        self._ready.extend(self._recorder.proposal(made))
+
+    def _propose_aside(self, count: int) -> None:
+        if not (self._running or self._ready):
+            self._watch.waits("choosing the next designs")
+        self._aside.begin(self._question(count))
+
+    def _question(self, count: int) -> proposing.Asked:
+        return proposing.asked(
+            self.campaign, self.run, self._strategies[self.run.phase], count=count,
+            records=self._recorder.count, aside=not self._rounds, truth=self._truth,
+        )  # fmt: skip
+
+    def _ask_ahead(self) -> None:
+        """Take in the designs that were chosen meanwhile, and have the next ones chosen in time."""
+        if self._rounds or self._halting() or self._exhausted:
+            return
+        self._land(0.0)
+        if self._aside.busy or stopping.budget_left(self.run, self.campaign.stop) <= 0:
+            return
+        over = stopping.phase_over(self.run, self.campaign)
+        if over:
+            self._recorder.decide("phase", f"{self._choice.name}: {over}")
+        count = self._wanted()
+        if count > 0:
+            self._propose_aside(count)
+
+    def _wanted(self) -> int:
+        """How many designs to choose now: as many as will be asked for while they are chosen; 0: not yet.
+
+        Later is better as long as no worker waits, because more outcomes are known then.
+        """
+        waiting, free = len(self._ready) + len(self._again), self._free()
+        expected = math.ceil(self._pace())
+        if waiting >= max(free, expected, 1):
+            return 0
+        allowed = self.campaign.execution.staleness + free - waiting
+        count = min(max(free - waiting, expected), max(1, allowed))
+        return min(max(count, self._batch()), stopping.budget_left(self.run, self.campaign.stop))
+
+    def _pace(self) -> float:
+        """Outcomes to be expected while the next designs are chosen."""
+        slots = max(1, self._executor.slots)
+        ended = [self.run.trials[trial].last for trial, _ in self.run.outcomes[-slots:]]
+        seconds = [a.seconds for a in ended if a and a.seconds is not None and a.does != "retry"]
+        made = [p["seconds"].get("propose", 0.0) for p in self.run.proposals[-LATELY:]]
+        if not seconds or not made:
+            return 1.0
+        return min(float(slots), float(max(made)) * slots / max(sum(seconds) / len(seconds), 1e-6))
+
+    def _land(self, timeout: float) -> None:
+        """Record the designs that were chosen, as many as can start before they are too stale.
+
+        Where nothing new may begin they are not wanted any more.
+        """
+        try:
+            made = self._aside.answer(timeout) if self._aside.busy else None
+        except StrategyExhausted as end:
+            self._exhausted = str(end)
+            return
+        if made is not None and not self._halting():
+            kept = self._fresh_enough(made)
+            if kept or not made.proposal.candidates:
+                self._ready.extend(self._recorder.proposal(made, keep=kept))
+
+    def _fresh_enough(self, made: Made) -> int:
+        """How many of the designs can start before ``staleness`` outcomes have come that they do not know."""
+        since = self.run.answers - made.seen["outcomes"]
+        room = self.campaign.execution.staleness - since
+        if room < 0:
+            return 0
+        return min(len(made.proposal.candidates), max(0, room + self._free() - len(self._ready)))
+
+    def _gather(self) -> None:
+        """Wait until something has ended, and record it."""
+        idle = self._aside.busy and self._free() > 0 and not self._ready
+        if not self._running:
+            if self._aside.busy:
+                self._land(GLANCE)
+            else:
+                time.sleep(self._pause())
+                self._turning = self._turning or self._ended_early()
+            return
+        for task, outcome in self._executor.ended(SOON if idle else self._pause()):
+            del self._running[task.key]
+            trial = self._recorder.outcome(task, outcome)
+            if trial.status == "waiting":
+                self._again.append(trial)
+            self._consider()
+            self._begin()
+
+    def _pause(self) -> float:
+        """Seconds to wait at most."""
+        due = [t.last.again - time.time() for t in self._again if t.last and t.last.again]
+        return max(0.0, min([GLANCE, *due]))
+
+    def _consider(self) -> None:
+        """What the latest outcome means for the run."""
+        self._pausing = self._pausing or stopping.pause_reason(self.run, self.campaign)
+        if self._rounds or self._turning:
+            return
+        due = self._teacher is not None and bool(self._teacher.due(self.run))
+        self._turning = due or self._ended_early()
+
+    def _ended_early(self) -> bool:
+        """Whether a rule other than the number of trials ends the campaign."""
+        return stopping.ended_early(self.run, self.campaign)
 
 
-def test_designs(campaign: Campaign, count: int) -> list[dict[str, Any]]:
-    """``count`` Sobol designs of the campaign's space that meet its constraints, of a seed of their own."""
-    search = Search.of(campaign.space, [], [])
-    sequence = Designs(generator="sobol", seed=revision.seed_of(campaign.seed, "held_out", 0))
-    return search.designs(sequence.propose(search, position=0, count=count))
-
-
-def _files(directory: Path | None) -> list[Path]:
-    return sorted(p for p in directory.rglob("*") if p.is_file()) if directory else []
-
-
-def _candidates(proposal: Proposal, *, first: int) -> list[dict[str, Any]]:
-    return [
-        {"trial": first + i, "parameters": c.parameters, "reason": c.reason}
-        for i, c in enumerate(proposal.candidates)
-    ]
-
-
-def _imported(index: int, trial: Any) -> dict[str, Any]:
-    return {
-        "trial": index,
-        "parameters": dict(trial.parameters),
-        "metrics": {name: {"value": value} for name, value in trial.metrics.items()},
-        "status": "failed" if trial.failed else "completed",
-        "source": trial.source,
-        "in_range": trial.in_range,
-    }
+def _elsewhere(run: RunRecord, trial: TrialRecord, kind: str) -> str:
+    engine = elsewhere.ENGINES[kind]
+    return (
+        f"trial {trial.index} was begun under engine {engine} and may still run there. To collect it: "
+        f"designloop resume {run.name} --set execution.engine={engine}. To give it up and run it again: "
+        "the same command as now with --give-up."
+    )

@@ -154,8 +154,11 @@ def learned_metrics(run: RunRecord) -> tuple[str, ...]:
 def surprise(trial: TrialRecord, metric: str, value: float) -> float | None:
     """(observed - predicted) / sd of an observation, as predicted before the evaluation; None without one.
 
-    Where the reason names the scatter of an observation about the response (``aleatoric``), it counts.
+    Where the reason names the scatter of an observation about the response (``aleatoric``), it counts. What
+    was run elsewhere than suggested says nothing of the prediction.
     """
+    if trial.ran is not None:
+        return None
     mean, sd = (trial.reason.get("prediction") or {}).get(metric, (None, None))
     if mean is None or sd is None:
         return None

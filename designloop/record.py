@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from designloop import journal
 from designloop.errors import RunError
-from designloop.oracle import Observation, Value
+from designloop.oracle import Cause, Observation, Value
 
-TrialStatus = Literal["proposed", "running", "completed", "infeasible", "failed"]
-Origin = Literal["strategy", "baseline", "start_with", "existing", "held_out"]
+TrialStatus = Literal["proposed", "running", "waiting", "completed", "infeasible", "failed", "withdrawn"]
+"""waiting: to be tried again; withdrawn: proposed and never run."""
+Origin = Literal["strategy", "baseline", "start_with", "existing", "held_out", "told"]
+"""told: run by the user without having been suggested."""
+OPEN: tuple[TrialStatus, ...] = ("proposed", "running", "waiting")
+"""Statuses of trials whose answer is still to come."""
 
 
 @dataclass(kw_only=True)
@@ -27,6 +31,11 @@ class Attempt:
     status: Literal["completed", "infeasible", "failed"] | None = None
     metrics: dict[str, Observation] = field(default_factory=dict)
     reason: str | None = None
+    cause: Cause | None = None
+    does: str | None = None
+    """What a failure means for the trial, as the campaign's policy said when it happened."""
+    again: float | None = None
+    """When the trial may be tried again, in epoch seconds; set where ``does`` is retry."""
     seconds: float | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +53,12 @@ class TrialRecord:
     proposal: int | None = None
     model: str | None = None
     """Folder of the model it was chosen with, relative to the run."""
+    fidelity: str | None = None
+    """At which of two fidelities it was to be evaluated; None: the one that counts, or the only one."""
+    ran: Mapping[str, Value] | None = None
+    """What was run where that is not what was proposed, as people in a laboratory report it."""
+    withdrawn: Mapping[str, Any] | None = None
+    """Why it was never run and ``by`` whom: the campaign or the user."""
     attempts: list[Attempt] = field(default_factory=list)
     in_range: bool = True
 
@@ -55,9 +70,25 @@ class TrialRecord:
     @property
     def status(self) -> TrialStatus:
         """Where the trial stands."""
+        if self.withdrawn is not None:
+            return "withdrawn"
         if self.last is None:
             return "proposed"
-        return self.last.status or "running"
+        if self.last.status != "failed":
+            return self.last.status or "running"
+        meanings: dict[str | None, TrialStatus]
+        meanings = {"retry": "waiting", "infeasible": "infeasible", "keep": "completed"}
+        return meanings.get(self.last.does, "failed")
+
+    @property
+    def design(self) -> Mapping[str, Value]:
+        """What was evaluated: as reported, else as proposed."""
+        return self.parameters if self.ran is None else self.ran
+
+    @property
+    def is_measured(self) -> bool:
+        """True where people answered: imported, or told."""
+        return self.last is not None and self.last.handle.get("kind") in ("existing", "manual")
 
     @property
     def metrics(self) -> dict[str, Observation]:
@@ -81,9 +112,13 @@ class RunRecord:
     """Each with ``outcomes_before``: how many outcomes it came after."""
     outcomes: list[tuple[int, int]] = field(default_factory=list)
     """(trial, attempt) in the order in which they ended."""
+    answers: int = 0
+    """Outcomes that taught something: not those that are only tried again."""
     report: dict[str, Any] | None = None
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """Retrainings of surrogates, each with ``outcomes_before``: how many outcomes it came after."""
+    shown: dict[int, tuple[Any, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What strategies were shown of each trial, kept while nothing of it changes."""
 
     @property
     def name(self) -> str:
@@ -117,6 +152,11 @@ class RunRecord:
         return bool(self.campaign["objective"].get("mode") == "learn")
 
     @property
+    def is_manual(self) -> bool:
+        """True where people run the trials."""
+        return (self.campaign.get("execution") or {}).get("engine") == "manual"
+
+    @property
     def phase(self) -> int:
         """Which of the campaign's strategies is at work, counted from 0."""
         return sum(d["action"] == "phase" for d in self.decisions)
@@ -138,14 +178,14 @@ class RunRecord:
         """Outcome constraints that the trial does not meet: by how much relative to the bound, and which.
 
         A constrained metric that was not observed counts as violated without limit. Only a margin that the
-        campaign bounds by default is passed over where an existing trial does not have it: who measured a
-        device knows that it exists, and has no column for the oracle's margins.
+        campaign bounds by default is passed over where people measured: who measured a device knows that it
+        exists, and has no column for the oracle's margins.
         """
         found = []
         for constraint in self.campaign["constraints"]:
             value = trial.value(constraint["metric"])
             if value is None:
-                if trial.origin != "existing" or not constraint.get("is_margin"):
+                if not (constraint.get("is_margin") and trial.is_measured):
                     found.append((float("inf"), constraint))
                 continue
             bound = float(constraint["bound"])
@@ -159,8 +199,14 @@ class RunRecord:
         return max((excess for excess, _ in self.violations(trial)), default=0.0)
 
     def is_feasible(self, trial: TrialRecord) -> bool:
-        """True where the trial completed, lies in the space, and meets every outcome constraint."""
-        return trial.status == "completed" and trial.in_range and self.violation(trial) <= 0
+        """True where the trial completed, counts, lies in the space, and meets every outcome constraint."""
+        answered = trial.status == "completed" and self.counts(trial)
+        return answered and trial.in_range and self.violation(trial) <= 0
+
+    def counts(self, trial: TrialRecord) -> bool:
+        """True where the trial's answer may be the run's: not at the cheap one of two fidelities."""
+        names = (self.campaign.get("oracle") or {}).get("fidelities")
+        return not names or trial.fidelity in (None, names[-1])
 
     def best(self, trials: Iterable[TrialRecord] | None = None) -> TrialRecord | None:
         """The best feasible measured design, the earliest of equals; None where none is, or none can be."""
@@ -173,6 +219,20 @@ class RunRecord:
             if self.is_feasible(t) and (value := t.value(self.metric)) is not None
         ]
         return min(feasible)[2] if feasible else None
+
+
+def snapshot(run: RunRecord) -> RunRecord:
+    """A copy that later records do not change."""
+    trials = [replace(t, attempts=[replace(a) for a in t.attempts]) for t in run.trials]
+    return replace(
+        run,
+        trials=trials,
+        revisions=list(run.revisions),
+        proposals=list(run.proposals),
+        decisions=list(run.decisions),
+        outcomes=list(run.outcomes),
+        lessons=list(run.lessons),
+    )
 
 
 def observation(content: Mapping[str, float]) -> Observation:
@@ -226,6 +286,7 @@ def _proposal(run: RunRecord, record: Mapping[str, Any]) -> None:
                 reason=candidate["reason"],
                 proposal=record["number"],
                 model=record.get("model"),
+                fidelity=candidate.get("fidelity"),
             )
         )
 
@@ -255,15 +316,36 @@ def _start(run: RunRecord, record: Mapping[str, Any]) -> None:
 
 
 def _outcome(run: RunRecord, record: Mapping[str, Any]) -> None:
-    attempt = next(a for a in run.trials[record["trial"]].attempts if a.number == record["attempt"])
+    attempt = _answer(run, record)
+    attempt.seconds = record.get("seconds")
+    attempt.artifacts = record.get("artifacts", {})
+    attempt.ended = record["time"]
+    run.outcomes.append((record["trial"], record["attempt"]))
+    run.answers += attempt.does != "retry"
+
+
+def _answer(run: RunRecord, record: Mapping[str, Any]) -> Attempt:
+    """What an attempt gave, and what was run."""
+    trial: TrialRecord = run.trials[record["trial"]]
+    attempt = next(a for a in trial.attempts if a.number == record["attempt"])
     attempt.status = record["status"]
     attempt.metrics = {name: observation(o) for name, o in record["metrics"].items()}
     attempt.reason = record.get("reason")
-    attempt.seconds = record.get("seconds")
-    attempt.artifacts = record.get("artifacts", {})
+    attempt.cause, attempt.does = record.get("cause"), record.get("does")
+    attempt.again = record.get("again")
     attempt.notes = record.get("notes", {})
-    attempt.ended = record["time"]
-    run.outcomes.append((record["trial"], record["attempt"]))
+    trial.ran, trial.in_range = record.get("ran"), record.get("in_range", trial.in_range)
+    return attempt
+
+
+def _correction(run: RunRecord, record: Mapping[str, Any]) -> None:
+    """An answer that people told wrongly before; the earlier record stays in the journal."""
+    _answer(run, record)
+
+
+def _withdrawal(run: RunRecord, record: Mapping[str, Any]) -> None:
+    for index in record["trials"]:
+        run.trials[index].withdrawn = {"reason": record["reason"], "by": record["by"]}
 
 
 def _decision(run: RunRecord, record: Mapping[str, Any]) -> None:
@@ -285,6 +367,8 @@ _GATHER = {
     "import": _import,
     "start": _start,
     "outcome": _outcome,
+    "correction": _correction,
+    "withdrawal": _withdrawal,
     "decision": _decision,
     "report": _report,
 }

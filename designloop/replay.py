@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from designloop import journal, record, revision
+from designloop.people.restrict import strategy_of
 from designloop.record import RunRecord
 from designloop.session import recorded_campaign, strategies_of
 from designloop.space import Space
@@ -52,23 +53,30 @@ def replay(directory: Path, *, watch: Callable[[Replayed], None] = lambda _: Non
 
 
 def _replayed(directory: Path) -> Iterator[Replayed]:
-    run = RunRecord(directory=directory)
+    records = journal.read(directory)
+    run, seen = RunRecord(directory=directory), 0
     strategies: tuple[Strategy, ...] = ()
     space: Space | None = None
-    for entry in journal.read(directory):
-        if entry["kind"] == "proposal" and entry["origin"] == "strategy" and entry["candidates"] and space:
-            yield _compare(entry, run, strategies[run.phase], space)
-        record.apply(run, entry)
-        if entry["kind"] == "campaign":
-            campaign = recorded_campaign(run)
-            space = campaign.space
-            strategies = strategies_of(campaign)
+    for number, entry in enumerate(records):
+        if entry["kind"] == "proposal" and entry["origin"] == "strategy" and entry["candidates"]:
+            until = entry.get("seen", {}).get("records", number)
+            for earlier in records[seen:until]:
+                record.apply(run, earlier)
+                if earlier["kind"] == "campaign":
+                    campaign = recorded_campaign(run)
+                    space, strategies = campaign.space, strategies_of(campaign)
+            seen = max(seen, until)
+            assert space is not None
+            only = entry.get("only")
+            strategy = strategy_of(campaign, run.phase, only) if only else strategies[run.phase]
+            yield _compare(entry, run, strategy, space)
 
 
 def _compare(entry: journal.Record, run: RunRecord, strategy: Strategy, space: Space) -> Replayed:
     history = revision.history_of(run)
     recorded = [c["parameters"] for c in entry["candidates"]]
-    again = [c.parameters for c in strategy.propose(history, len(recorded)).candidates]
+    asked = entry.get("asked", len(recorded))
+    again = [c.parameters for c in strategy.propose(history, asked).candidates[: len(recorded)]]
     if again == recorded:
         difference = 0.0
     elif len(again) != len(recorded):
@@ -78,6 +86,6 @@ def _compare(entry: journal.Record, run: RunRecord, strategy: Strategy, space: S
     return Replayed(
         number=entry["number"],
         trials=tuple(c["trial"] for c in entry["candidates"]),
-        digest_agrees=history.digest() == entry["digest"],
+        digest_agrees=history.agrees(entry["digest"]),
         difference=difference,
     )

@@ -15,12 +15,12 @@ from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.compose.dies import spec_metrics
 from designloop.errors import CampaignError
 from designloop.oracle import Declaration
-from designloop.record import RunRecord
-from designloop.strategies.base import OPTIMIZERS, Bound, History, Problem, Status, Trial
+from designloop.record import RunRecord, TrialRecord
+from designloop.strategies.base import OPTIMIZERS, Bound, Fidelities, History, Problem, Status, Trial
 
 PACKAGES = ("designloop", "ax-platform", "botorch", "gpytorch", "torch", "numpy", "scipy", "mlflow")
-_STATUS: dict[str, Status] = {"proposed": "pending", "running": "pending"}
-_STATUS |= {"completed": "completed", "infeasible": "infeasible", "failed": "failed"}
+_STATUS: dict[str, Status] = {"proposed": "pending", "running": "pending", "waiting": "pending"}
+_STATUS |= {"completed": "completed", "infeasible": "infeasible", "failed": "failed", "withdrawn": "pending"}
 
 
 def seed_of(campaign_seed: int, purpose: str, trial: int) -> int:
@@ -50,23 +50,62 @@ def problem_of(campaign: Campaign, phase: int = 0) -> Problem:
         bounds=bounds,
         seed=campaign.seed,
         learn=learn if learning else (),
+        fidelities=fidelities_of(campaign),
+    )
+
+
+def fidelities_of(campaign: Campaign) -> Fidelities | None:
+    """The choice that the strategy has; a trial costs as many evaluations as it asks the oracle for dies."""
+    if not campaign.fidelities:
+        return None
+    cheap, counting = campaign.fidelities
+    return Fidelities(
+        cheap=cheap.name,
+        counts=counting.name,
+        cheap_cost=cheap.cost * campaign.dies,
+        cost=counting.cost * campaign.dies,
+        trials=campaign.stop.trials,
+        most_cost=campaign.stop.cost,
+        imported=len(campaign.existing),
     )
 
 
 def history_of(run: RunRecord) -> History:
-    """The run as the strategy at work sees it: without the trials held out for judging."""
+    """The run as the strategy at work sees it: without the trials held out for judging.
+
+    A design that the user rejected is as good as pending: it is not proposed again, and teaches nothing.
+    """
     proposals = [p for p in run.proposals if p["origin"] == "strategy"]
     fits = [p["fit"] for p in proposals if p.get("fit") is not None]
     trials = tuple(
-        Trial(
-            index=t.index, parameters=t.parameters, status=_STATUS[t.status], metrics=t.metrics,
-            generator=str(t.reason.get("generator", "")) if t.origin == "strategy" else "",
-        )
+        _shown(run, t)
         for t in run.trials
-        if t.origin != "held_out"
-    )  # fmt: skip
+        if t.origin != "held_out" and not (t.withdrawn and t.withdrawn["by"] == "campaign")
+    )
     made = sum(len(p["candidates"]) for p in proposals if p.get("phase", 0) == run.phase)
     return History(trials=trials, fit=fits[-1] if fits else None, proposals=made)
+
+
+def _shown(run: RunRecord, trial: TrialRecord) -> Trial:
+    """A trial as strategies see it: the same object, whose digest is known, while nothing of it changes."""
+    standing, design, metrics = _standing(trial), trial.design, trial.metrics
+    known = run.shown.get(trial.index)
+    if known and known[0] == standing and known[1] is design and known[2] is metrics:
+        found: Trial = known[3]
+        return found
+    generator = str(trial.reason.get("generator", "")) if trial.origin == "strategy" else ""
+    fresh = Trial(
+        index=trial.index, parameters=design, status=standing, metrics=metrics, generator=generator,
+        fidelity=trial.fidelity,
+    )  # fmt: skip
+    run.shown[trial.index] = (standing, design, metrics, fresh)
+    return fresh
+
+
+def _standing(trial: TrialRecord) -> Status:
+    """Where a trial stands for strategies; a quarantined one, too, is as good as pending."""
+    quarantined = trial.status == "failed" and trial.last is not None and trial.last.does == "quarantine"
+    return "pending" if quarantined else _STATUS[trial.status]
 
 
 def environment() -> dict[str, Any]:
@@ -104,6 +143,7 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
             "labels": list(declaration.labels),
             "options": dict(campaign.oracle_options),
             "fidelity": campaign.fidelity,
+            **_fidelities(campaign),
             "summary": declaration.summary,
             "source": declaration.source,
             **_stages(campaign.composition),
@@ -138,6 +178,7 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
         "strategy": _strategy(campaign.strategy),
         "phases": [_strategy(choice) for choice in campaign.phases],
         "stop": vars(campaign.stop).copy(),
+        "execution": {"engine": campaign.execution.engine, "workers": campaign.execution.workers},
         "tracking": {"uri": campaign.tracking_uri, "models": campaign.tracking_models},
         "environment": environment(),
     }
@@ -147,6 +188,12 @@ def _statistics(declaration: Declaration) -> dict[str, Any]:
     """Which outputs are means or standard deviations over realizations."""
     found = {o.name: o.statistic for o in declaration.outputs if o.statistic}
     return {"statistics": found} if found else {}
+
+
+def _fidelities(campaign: Campaign) -> dict[str, Any]:
+    """Names of the two to choose from, the one that counts last, and what each costs in seconds."""
+    costs = {level.name: level.cost for level in campaign.fidelities}
+    return {"fidelities": list(costs), "costs": costs} if costs else {}
 
 
 def _stages(composition: Composition | None) -> dict[str, Any]:
@@ -187,6 +234,7 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
         "the oracle's options": ("oracle", "options"),
         "the stages": ("oracle", "stages"),
         "the fidelity": ("oracle", "fidelity"),
+        "the fidelities": ("oracle", "fidelities"),
         "the objective": ("objective", "metric"),
         "the objective's direction": ("objective", "minimize"),
         "the fixed inputs": ("fixed",),
@@ -210,12 +258,12 @@ def check_revision(old: Mapping[str, Any], new: Campaign) -> None:
                 "compare with those of the run.",
                 instead="Start a new run, and bring the old trials in by 'existing_trials'.",
             )
-    before_names = {(p["name"], p["unit"]) for p in old["parameters"]}
-    after_names = {(p["name"], p["unit"]) for p in record["parameters"]}
+    before_names = {(p["name"], p["unit"], p.get("when", "")) for p in old["parameters"]}
+    after_names = {(p["name"], p["unit"], p.get("when", "")) for p in record["parameters"]}
     if before_names != after_names:
-        changed = ", ".join(sorted(name for name, _ in before_names ^ after_names))
+        changed = ", ".join(sorted({name for name, *_ in before_names ^ after_names}))
         raise CampaignError(
-            f"the edited campaign adds, removes or changes the unit of: {changed}.",
+            f"the edited campaign adds, removes or changes the unit or condition of: {changed}.",
             instead="Ranges may widen and constraints may come; for other parameters start a new run.",
         )
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from designloop import goals, record, revision, rundir, stopping
+from designloop import closing, goals, record, revision, rundir, stopping
 from designloop.campaign import loads
 from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle, oracle_of
 from designloop.compose.teaching import Teaching
 from designloop.discovery import find
-from designloop.errors import DesignloopError, RunError
-from designloop.execution import InProcess
+from designloop.errors import RunError
+from designloop.execution import Executor
+from designloop.execution.attempt import FOLDER
+from designloop.execution.building import executor_of
 from designloop.journal import Journal
 from designloop.loop import Loop, Unwatched, Watch, test_designs
 from designloop.oracle import Context, Infeasible, Observation
@@ -25,24 +27,30 @@ from designloop.record import RunRecord
 from designloop.strategies import create
 from designloop.strategies.base import Strategy
 
-if TYPE_CHECKING:
-    from designloop.tracking import Handle
-
 Begun = Callable[[Path], None]
-MIRROR_PATIENCE = 60.0
-"""Seconds that a session waits at its end for MLflow; the mirror goes on without it."""
+Interrupted = Callable[[], bool]
 
 
 def run(
-    campaign: Campaign, *, folder: Path | None = None, watch: Watch | None = None, begun: Begun | None = None
+    campaign: Campaign,
+    *,
+    folder: Path | None = None,
+    watch: Watch | None = None,
+    begun: Begun | None = None,
+    interrupted: Interrupted = lambda: False,
+    pool: concurrent.futures.Executor | None = None,
 ) -> RunRecord:
-    """Run a campaign in a new run directory under ``folder``; ``begun`` is told the directory at once."""
+    """Run a campaign in a new run directory under ``folder``; ``begun`` is told the directory at once.
+
+    Once ``interrupted`` says so nothing new begins, and the run pauses when what runs has ended. ``pool``:
+    any executor of Python's that evaluates, in place of the campaign's engine.
+    """
     parts = Parts.of(campaign)
     directory = rundir.create(campaign.name, folder=folder)
     (directory / "campaign.yaml").write_text(campaign.text, encoding="utf-8")
     with Journal(directory) as journal:
         journal.append("campaign", **revision.campaign_record(campaign, number=1))
-        return _go(campaign, parts, journal, watch, begun)
+        return _go(campaign, parts, journal, watch, begun, interrupted=interrupted, pool=pool)
 
 
 def resume(
@@ -51,6 +59,9 @@ def resume(
     campaign: Campaign | None = None,
     watch: Watch | None = None,
     begun: Begun | None = None,
+    interrupted: Interrupted = lambda: False,
+    pool: concurrent.futures.Executor | None = None,
+    gives_up: bool = False,
 ) -> RunRecord:
     """Go on with a run, under an edited ``campaign`` where one is given. Raises RunError, CampaignError."""
     with Journal(directory) as journal:
@@ -67,7 +78,9 @@ def resume(
         campaign = campaign or recorded_campaign(known)
         if known.status == "paused" or (known.status == "finished" and known.is_reported):
             _reopen(journal, known, campaign)
-        return _go(campaign, parts, journal, watch, begun)
+        return _go(
+            campaign, parts, journal, watch, begun, interrupted=interrupted, pool=pool, gives_up=gives_up
+        )
 
 
 def recorded_campaign(run: RunRecord) -> Campaign:
@@ -88,9 +101,9 @@ def _reopen(journal: Journal, known: RunRecord, campaign: Campaign) -> None:
             f"{known.name} is finished: {known.decisions[-1]['reason']}. "
             f"To go on, raise what ended it: 'designloop resume {known.name} --set stop.trials=100'."
         )
-    journal.append(
-        "decision", action="resume", reason="resumed by the user", repeat=stopping.to_repeat(known)
-    )
+    by_user = known.decisions[-1].get("by") == "user"
+    repeat = {} if by_user else stopping.to_repeat(known)
+    journal.append("decision", action="resume", reason="resumed by the user", repeat=repeat)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,75 +166,71 @@ def _in_scope(campaign: Campaign, metrics: Mapping[str, Observation]) -> bool:
 
 
 def _go(
-    campaign: Campaign, parts: Parts, journal: Journal, watch: Watch | None, begun: Begun | None
+    campaign: Campaign,
+    parts: Parts,
+    journal: Journal,
+    watch: Watch | None,
+    begun: Begun | None,
+    *,
+    interrupted: Interrupted,
+    pool: concurrent.futures.Executor | None,
+    gives_up: bool = False,
 ) -> RunRecord:
     """The loop with the mirror beside it; the mirror is told to end however the loop ends."""
     directory, watch = journal.directory, watch or Unwatched()
     if begun:
         begun(directory)
-    mirror = _start_mirror(campaign, directory)
+    mirror = closing.start_mirror(campaign, directory)
     known = record.gather(journal.records, directory=directory)
-    loop = Loop(
-        campaign=campaign,
-        journal=journal,
-        run=known,
-        strategies=parts.strategies,
-        executor=InProcess(Teaching(campaign).oracle(known) if known.lessons else parts.oracle),
-        watch=watch,
-        truth=parts.truth,
-        teacher=Teacher(campaign),
-    )
+    teacher = Teacher(campaign, pool)
     try:
-        ended = loop.go()
+        loop = Loop(
+            campaign=campaign,
+            journal=journal,
+            run=known,
+            strategies=parts.strategies,
+            executor=teacher.executor(known) if known.lessons else teacher.asking(parts.oracle, known),
+            watch=watch,
+            truth=parts.truth,
+            teacher=teacher,
+            interrupted=interrupted,
+            gives_up=gives_up,
+        )
+        try:
+            ended = loop.go()
+        finally:
+            loop.close()
         watch.waits("drawing the figures")
-        _report(journal, ended)
+        if not ended.is_reported:
+            closing.report(journal, ended)
         if mirror:
             watch.waits("completing the record in MLflow")
+    except KeyboardInterrupt:
+        mirror = None  # whoever leaves at once does not wait; the mirror sees it and completes by itself
+        raise
     finally:
         if mirror:
-            mirror.finish(_patience(directory))
+            mirror.finish(closing.patience(directory))
     return ended
 
 
+@dataclass(frozen=True)
 class Teacher(Teaching):
     """Teaches between trials, and runs what it taught."""
 
-    def executor(self, run: RunRecord) -> InProcess:
+    pool: concurrent.futures.Executor | None = None
+
+    def executor(self, run: RunRecord) -> Executor:
         """Asks the oracle with the surrogates that the run's lessons put to work."""
-        return InProcess(self.oracle(run))
+        return self.asking(self.oracle(run), run)
 
+    def asking(self, oracle: CampaignOracle, run: RunRecord) -> Executor:
+        """Asks ``oracle`` where the campaign says, or in the pool given instead."""
+        execution = self.campaign.execution
+        if self.pool is None:
+            return executor_of(execution, oracle, run=run.directory)
+        from designloop.execution.futures import Futures
 
-def _patience(directory: Path) -> float:
-    """How long to wait for the mirror: not at all for a store that does not answer anyway."""
-    from designloop import tracking
-
-    return 1.0 if tracking.state(directory).stage == "retrying" else MIRROR_PATIENCE
-
-
-def _start_mirror(campaign: Campaign, directory: Path) -> Handle | None:
-    if campaign.tracking_uri is None:
-        return None
-    from designloop import tracking
-
-    return tracking.start(directory)
-
-
-def _report(journal: Journal, run: RunRecord) -> None:
-    """Figures, table and answer, once after every end or pause."""
-    if run.is_reported:
-        return
-    from designloop import report
-
-    figures, problem = [], None
-    try:
-        figures = report.draw(run.directory)
-        report.write_csv(run, run.directory / "trials.csv")
-    except (OSError, DesignloopError) as error:
-        problem = str(error)
-    entry = journal.append(
-        "report",
-        answer=report.answer(run).to_json(),
-        figures=[str(path.relative_to(run.directory)) for path in figures],
-        problem=problem,
-    )
-    record.apply(run, entry)
+        folder = run.directory / FOLDER
+        folder.mkdir(exist_ok=True)
+        return Futures(oracle, folder=folder, pool=self.pool, slots=execution.workers)

@@ -12,17 +12,19 @@ from designloop.campaign import load, loads
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mlflow" / "README.md"]
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{number}")
+    pytest.param(block, page, id=f"{page.name}-{number}")
     for page in PAGES
     for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.S))
 ]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_campaign_in_the_documentation_loads(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("block", "page"), BLOCKS)
+def test_a_campaign_in_the_documentation_loads(block: str, page: Path, tmp_path: Path) -> None:
     if "version: 1" not in block:
         pytest.skip("part of a file")
     (tmp_path / "beam.py").write_text(_python(ROOT / "README.md"))
+    for name in set(re.findall(r"^oracle: \./(\w+\.py):", block, flags=re.M)) - {"beam.py"}:
+        (tmp_path / name).write_text(_python(page))
     assert loads(block, folder=tmp_path).name
 
 

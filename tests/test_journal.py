@@ -140,3 +140,12 @@ def test_a_missing_journal_gets_a_sentence(tmp_path: Path) -> None:
 def test_arbitrary_bytes_never_give_a_traceback(data: bytes) -> None:
     with contextlib.suppress(RunError):
         journal.scan(data, file=Path("j"))
+
+
+def test_a_name_that_is_no_text_is_spelled_out_and_not_lost(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    with Journal(tmp_path) as book:
+        book.append("outcome", reason=f"cannot read {name}", artifacts={name: f"trials/000/{name}"})
+    (record,) = journal.read(tmp_path)
+    assert record["reason"] == r"cannot read caf\udce9.txt"
+    assert record["artifacts"] == {r"caf\udce9.txt": r"trials/000/caf\udce9.txt"}

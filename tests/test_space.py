@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designloop.campaign.expression import parse_comparison, parse_expression
+from designloop.reading.expression import parse_comparison, parse_expression
 from designloop.space import ChoiceParameter, FloatParameter, IntParameter, Space
 
 LENGTH = FloatParameter(name="length", lower=200, upper=800, step=1, unit="um")

@@ -34,6 +34,11 @@ def planned(
         _check_cheap(campaign, yes, replacement, resample)
     metrics = tuple(learn) or tuple(a.metric for a in (campaign.goal.aims if campaign.goal else ()))
     _check_metrics(campaign, metrics)
+    if campaign.fidelities:
+        raise CampaignError(
+            "not in this version: a comparison with a choice between fidelities.",
+            instead=f"Compare at one: --set fidelities=null --set fidelity={campaign.counts}.",
+        )
     if metrics and target is not None:
         raise CampaignError(
             "--target goes with looking for the best design; this comparison learns a response.",

@@ -13,12 +13,12 @@ import numpy as np
 
 from designloop.campaign.model import Campaign
 from designloop.compare.contenders import Contender
-from designloop.compare.rows import PoolSpace, RandomRows, key_of
+from designloop.compare.rows import Key, PoolSpace, RandomRows, key_of, row_of
 from designloop.compare.setup import Setup
 from designloop.compare.source import Answer, Array, Design, Reference, asked, in_scope, noise_of, noisy
 from designloop.errors import CampaignError
 from designloop.revision import seed_of
-from designloop.space import FloatParameter, Parameter, Value
+from designloop.space import FloatParameter, Parameter
 from designloop.strategies import STRATEGIES, Problem, Strategy, create
 from designloop.strategies.search import EXHAUSTIVE
 
@@ -34,7 +34,7 @@ class Pool:
     campaign: Campaign
     space: PoolSpace
     problem: Problem
-    replicates: Mapping[tuple[Value, ...], Mapping[str, Array]]
+    replicates: Mapping[Key, Mapping[str, Array]]
     noise: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -51,10 +51,9 @@ class Pool:
         )
         replicates = _replicates(campaign, wanted)
         _check_size(setup, len(replicates))
-        names = campaign.space.names
         space = PoolSpace(
             parameters=tuple(map(_discrete, campaign.space.parameters)),
-            rows=tuple(dict(zip(names, key, strict=True)) for key in replicates),
+            rows=tuple(row_of(campaign.space, key) for key in replicates),
         )
         pool = cls(
             setup=setup, campaign=campaign, space=space, problem=replace(problem, space=space),
@@ -84,7 +83,7 @@ class Pool:
         return create(contender.name, problem=problem, options=options, initial=initial)
 
     @cached_property
-    def means(self) -> dict[tuple[Value, ...], dict[str, float]]:
+    def means(self) -> dict[Key, dict[str, float]]:
         """Every row's mean over its replicates, by parameters."""
         return {key: {m: float(v.mean()) for m, v in row.items()} for key, row in self.replicates.items()}
 
@@ -140,8 +139,8 @@ def _discrete(parameter: Parameter) -> Parameter:
     return parameter
 
 
-def _replicates(campaign: Campaign, wanted: Sequence[str]) -> dict[tuple[Value, ...], dict[str, Array]]:
-    rows: dict[tuple[Value, ...], list[list[float]]] = {}
+def _replicates(campaign: Campaign, wanted: Sequence[str]) -> dict[Key, dict[str, Array]]:
+    rows: dict[Key, list[list[float]]] = {}
     for trial in campaign.existing:
         lacking = [m for m in wanted if m not in trial.metrics]
         if lacking:
@@ -158,7 +157,7 @@ def _replicates(campaign: Campaign, wanted: Sequence[str]) -> dict[tuple[Value, 
         rows.setdefault(key_of(campaign.space, trial.parameters), []).append(
             [trial.metrics[m] for m in wanted]
         )
-    designs = [dict(zip(campaign.space.names, key, strict=True)) for key in rows]
+    designs = [row_of(campaign.space, key) for key in rows]
     if designs and not campaign.space.feasible(designs).all():
         raise CampaignError(
             "the table holds rows that the campaign's constraints on parameters forbid.",

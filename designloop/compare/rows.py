@@ -14,6 +14,9 @@ from designloop.revision import seed_of
 from designloop.space import Space, Value
 from designloop.strategies import Candidate, History, Proposal, StrategyExhausted
 
+Key = tuple[Value | None, ...]
+"""A row's parameters in order; None for one that it does not have."""
+
 APART = 2e-6
 """How far a drawn row is put aside on the unit cube: further than a strategy takes for the same design."""
 
@@ -55,6 +58,10 @@ class PoolSpace(Space):
         nearest = np.asarray(KDTree(self.unit).query(np.atleast_2d(points))[1])
         return [dict(self.rows[int(i)]) for i in nearest]
 
+    def snapped(self, points: Array) -> Array:
+        """Points of the nearest rows."""
+        return self.to_unit(self.from_unit(points))
+
     def enumerate(self, limit: int) -> list[dict[str, Value]]:
         """Every row."""
         if self.size > limit:
@@ -86,6 +93,11 @@ class RandomRows:
         return Proposal(candidates=tuple(Candidate(parameters=dict(left[i]), reason=reason) for i in chosen))
 
 
-def key_of(space: Space, design: Design) -> tuple[Value, ...]:
-    """A row's parameters in order."""
-    return tuple(design[name] for name in space.names)
+def key_of(space: Space, design: Design) -> Key:
+    """A row's parameters in order; None for one that it does not have."""
+    return tuple(design.get(name) if name in space.conditions else design[name] for name in space.names)
+
+
+def row_of(space: Space, key: Key) -> dict[str, Value]:
+    """The row of a key."""
+    return {name: value for name, value in zip(space.names, key, strict=True) if value is not None}

@@ -14,7 +14,7 @@ from designloop.compare.source import Answer, Design, Reference, asked, in_scope
 from designloop.compose import CampaignOracle, oracle_of
 from designloop.errors import CampaignError
 from designloop.execution import Task
-from designloop.execution.inprocess import attempt
+from designloop.execution.attempt import attempt
 from designloop.oracle import Context
 from designloop.revision import seed_of
 from designloop.strategies import Problem, Strategy, create

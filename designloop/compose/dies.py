@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from designloop.campaign.expression import Expression
 from designloop.campaign.model import Campaign, Outcome, ProcessVariable, Spec
 from designloop.campaign.parts import REALIZATION
 from designloop.compose.notes import gathered
@@ -27,6 +26,7 @@ from designloop.oracle import (
     Value,
     evaluate_many,
 )
+from designloop.reading.expression import Expression
 
 REPLICATES = 8
 """Independent scrambles of the low-discrepancy points; their spread gives the standard error."""
@@ -275,16 +275,17 @@ class CampaignOracle:
         *,
         numbers: Sequence[Mapping[str, int]] | None = None,
     ) -> Dies:
-        """Ask the oracle for given dies.
+        """Ask the oracle for given dies, at the context's fidelity where the campaign has several.
 
         ``numbers``: of each die, which realization of every stage it has; its own where left out.
         """
-        own = [dict.fromkeys(self.campaign.realizations, n) for n in range(len(samples))]
-        inputs = [self.campaign.inputs_of(design, sample) for sample in samples]
+        campaign = self.campaign.at(context.fidelity)
+        own = [dict.fromkeys(campaign.realizations, n) for n in range(len(samples))]
+        inputs = [campaign.inputs_of(design, sample) for sample in samples]
         answers = self._asked(inputs, context, own if numbers is None else numbers)
         for answer in answers:
             self._check(answer)
-        return Dies(campaign=self.campaign, design=design, samples=samples, answers=answers)
+        return Dies(campaign=campaign, design=design, samples=samples, answers=answers)
 
     def _asked(
         self, inputs: Sequence[Mapping[str, Value]], context: Context, numbers: Sequence[Mapping[str, int]]

@@ -126,6 +126,10 @@ class SurrogateOracle:
             found = models.parts(self.packed.saved, designs, seeds=seeds)
         except ValueError as error:
             raise OracleError(f"{self.origin or self.card.name}: {error}") from None
+        except KeyError as error:
+            raise OracleError(
+                f"{self.card.name} needs a value of {error.args[0]} for such a design."
+            ) from None
         drawn = {q: _drawn(q, found[f"{q}_mean"], found[f"{q}_std"], seeds) for q in self._scattering}
         return {**{o.name: found[o.name] for o in self.card.outputs}, **drawn}
 
@@ -145,8 +149,8 @@ class SurrogateOracle:
                 raise OracleError(f"{self.card.name} has no input {name!r}; it takes {', '.join(known)}.")
         design = {name: inputs.get(name, default) for name, default in known.items()}
         given = {name: value for name, value in design.items() if value is not None}
-        if len(given) < len(known):
-            lacking = ", ".join(name for name in known if name not in given)
+        lacking = ", ".join(i.name for i in self.card.inputs if i.name not in given and not i.when)
+        if lacking:
             raise OracleError(f"{self.card.name} needs a value of {lacking}.")
         return given
 

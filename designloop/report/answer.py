@@ -155,7 +155,7 @@ def nearest(record: RunRecord) -> TrialRecord | None:
     judged = [
         (violation, t.index, t)
         for t in record.trials
-        if t.in_range and t.metrics and math.isfinite(violation := record.violation(t))
+        if t.in_range and t.metrics and record.counts(t) and math.isfinite(violation := record.violation(t))
     ]
     return min(judged)[2] if judged else None
 
@@ -212,12 +212,12 @@ def _measured(record: RunRecord, trial: TrialRecord | None) -> Measured | None:
     observed = trial.metrics.get(record.metric)
     return Measured(
         trial=trial.index,
-        parameters=dict(trial.parameters),
+        parameters=dict(trial.design),
         value=observed.value if observed else None,
         **{"sem": None, **_errors(observed)},
         feasible=record.is_feasible(trial),
         margins=margins(record, trial),
-        on_bounds=on_bounds(record.campaign["parameters"], trial.parameters),
+        on_bounds=on_bounds(record.campaign["parameters"], trial.design),
         specs=shares(record, trial),
     )
 

@@ -67,6 +67,10 @@ def _flat(data: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
 
 
 def _range(declared: Input) -> str:
+    return _domain(declared) + (f", only where {declared.when}" if declared.when else "")
+
+
+def _domain(declared: Input) -> str:
     if declared.choices:
         return " | ".join(map(str, declared.choices))
     if declared.lower == declared.upper:

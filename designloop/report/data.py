@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from designloop import _scale as scale
 from designloop.oracle import Value
 from designloop.record import RunRecord, TrialRecord
 from designloop.report.answer import labelled, nearest
@@ -96,7 +98,9 @@ class Parity:
 
 
 def kind_of(record: RunRecord, trial: TrialRecord) -> str:
-    """Which of KINDS an ended trial is; empty for one still open."""
+    """Which of KINDS an ended trial is; empty for one still open, or at a fidelity that does not count."""
+    if not record.counts(trial):
+        return ""
     if trial.status == "completed":
         return "feasible" if record.is_feasible(trial) else "violating"
     return trial.status if trial.status in KINDS else ""
@@ -152,18 +156,31 @@ def _middlest(record: RunRecord) -> TrialRecord | None:
     feasible = [t for t in record.trials if record.is_feasible(t)]
     if not feasible:
         return nearest(record)
-    space = Space.from_json({"parameters": record.campaign["parameters"]})
-    unit = np.asarray(space.to_unit([dict(t.parameters) for t in feasible]), dtype=float)
+    unit = np.asarray(_space(record).to_unit([dict(t.design) for t in feasible]), dtype=float)
     return feasible[int(((unit - 0.5) ** 2).sum(1).argmin())]
 
 
+def _space(record: RunRecord) -> Space:
+    return Space.from_json({"parameters": record.campaign["parameters"]})
+
+
+def _completed(record: RunRecord, designs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The designs with what they have: of what comes to exist on the way the middle."""
+    conditional = any(p.get("when") for p in record.campaign["parameters"])
+    return _space(record).completed(designs) if conditional else designs
+
+
 def slices(record: RunRecord, saved: SavedModel, metric: str | None = None) -> list[Slice]:
-    """A metric, by default the objective, along every parameter through ``centre``; empty without one."""
+    """A metric, by default the objective, along every parameter of ``centre``; empty without one.
+
+    What comes to exist on the way stands at its middle.
+    """
     middle = centre(record)
     if middle is None:
         return []
     metric = metric or record.metric
-    found = [_slice(record, saved, metric, p, middle.parameters) for p in record.campaign["parameters"]]
+    own = [p for p in record.campaign["parameters"] if p["name"] in middle.design]
+    found = [_slice(record, saved, metric, p, middle.design) for p in own]
     log = all(s.objective.log or s.mean.min() > 0 for s in found) and any(s.objective.log for s in found)
     return [replace(s, objective=replace(s.objective, log=log)) for s in found]
 
@@ -175,19 +192,30 @@ def _slice(
     name, choices = parameter["name"], parameter.get("choices") if parameter["kind"] == "choice" else None
     x = np.arange(len(choices), dtype=float) if choices else sweep(parameter, SLICE)
     designs = [{**design, name: choices[int(v)] if choices else _typed(parameter, v)} for v in x]
-    answers = _predict(saved, designs)
+    answers = _predict(saved, _completed(record, designs))
     mean, sd = answers[metric]
-    done = [t for t in record.trials if t.value(metric) is not None and name in t.parameters]
-    place = list(choices).index if choices else float
-    tried = [(float(place(t.parameters[name])), float(t.value(metric) or 0.0)) for t in done]
+    done = [t for t in record.trials if t.value(metric) is not None and name in t.design and record.counts(t)]
+    at = [(_place(parameter, t.design[name]), float(t.value(metric) or 0.0)) for t in done]
+    tried = [(x, y) for x, y in at if not math.isnan(x)]
     return Slice(
         axis=Axis(name=name, unit=parameter.get("unit") or "", log=bool(parameter.get("log"))),
         objective=metric_axis(record, metric, mean),
-        x=x, mean=mean, sd=sd, at=float(place(design[name])),
+        x=x, mean=mean, sd=sd, at=_place(parameter, design[name]),
         allowed=np.all([slack >= 0 for _, slack in _slacks(record, answers)], axis=0)
         if _slacks(record, answers) else np.ones(len(x), dtype=bool),
         choices=tuple(str(c) for c in choices or ()), tried=columns(tried),
     )  # fmt: skip
+
+
+def _place(parameter: Mapping[str, Any], value: Value) -> float:
+    """Where a value stands on its axis; NaN where it has no place there, as a choice that is none now."""
+    if parameter["kind"] != "choice":
+        return float(value)
+    (one,) = Space.from_json({"parameters": [{k: v for k, v in parameter.items() if k != "when"}]}).parameters
+    try:
+        return float(scale.to_unit(one, [value])[0]) * (len(parameter["choices"]) - 1)
+    except ValueError:
+        return math.nan
 
 
 def sweep(parameter: Mapping[str, Any], n: int) -> Array:
@@ -252,22 +280,22 @@ def two_parameter_map(
     px, py = (next(p for p in record.campaign["parameters"] if p["name"] == n) for n in names[:2])
     x, y = sweep(px, GRID), sweep(py, GRID)
     designs = [
-        {**middle.parameters, px["name"]: _typed(px, vx), py["name"]: _typed(py, vy)} for vy in y for vx in x
+        {**middle.design, px["name"]: _typed(px, vx), py["name"]: _typed(py, vy)} for vy in y for vx in x
     ]
     answers = {m: (a.reshape(GRID, GRID), s.reshape(GRID, GRID))
-               for m, (a, s) in _predict(saved, designs).items()}  # fmt: skip
+               for m, (a, s) in _predict(saved, _completed(record, designs)).items()}  # fmt: skip
     mean, sd = answers[metric]
     tried = {kind: _tried(record, kind, px["name"], py["name"]) for kind in KINDS}
     axes = [Axis(name=p["name"], unit=p.get("unit") or "", log=bool(p.get("log"))) for p in (px, py)]
     return Map(
         x_axis=axes[0], y_axis=axes[1], objective=metric_axis(record, metric, mean.ravel()), x=x, y=y,
         mean=mean, sd=sd, constraints=tuple(_slacks(record, answers)), tried=tried,
-        at=(float(middle.parameters[px["name"]]), float(middle.parameters[py["name"]])),
+        at=(float(middle.design[px["name"]]), float(middle.design[py["name"]])),
     )  # fmt: skip
 
 
 def _tried(record: RunRecord, kind: str, x: str, y: str) -> tuple[Array, Array]:
-    of_kind = [t.parameters for t in record.trials if kind_of(record, t) == kind]
+    of_kind = [t.design for t in record.trials if kind_of(record, t) == kind]
     return columns([(float(p[x]), float(p[y])) for p in of_kind if x in p and y in p])
 
 

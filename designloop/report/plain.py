@@ -25,7 +25,7 @@ def unit_of(record: RunRecord, name: str) -> str:
 
 def oracle_labels(oracle: Mapping[str, Any]) -> tuple[str, ...]:
     """What must stand beside every number: the oracle's own words, and at which fidelity it was asked."""
-    fidelity = oracle.get("fidelity")
+    fidelity = oracle.get("fidelity") or next(iter((oracle.get("fidelities") or ())[-1:]), None)
     return (*(oracle.get("labels") or ()), *([f"fidelity {fidelity}"] if fidelity else []))
 
 

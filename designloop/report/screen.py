@@ -86,7 +86,7 @@ def _design(answer: Answer) -> list[str]:
         return []
     other = answer.baseline
     head = ["", "best" if answer.best else "nearest", "baseline" if other else ""]
-    names = [*shown.parameters]
+    names = list(dict.fromkeys([*shown.parameters, *(other.parameters if other else ())]))
     rows = [[name, _starred(shown, name, answer), _parameter(other, name, answer)] for name in names]
     if answer.metric not in names:
         rows.append([answer.metric, _value(shown, answer.unit), _value(other, answer.unit)])

@@ -16,6 +16,7 @@ def rows(record: RunRecord) -> list[Row]:
     """One mapping per trial, equal keys in all; a metric's errors follow it where any trial has them.
 
     ``METRIC predicted`` and ``METRIC predicted sd`` are what the model said before the evaluation.
+    Parameters are as they were run; where that is not as suggested, ``PARAMETER suggested`` stands beside.
 
     A parameter that is also the objective stands once, as a parameter.
 
@@ -31,6 +32,10 @@ def rows(record: RunRecord) -> list[Row]:
         if any(getattr(t.metrics[m], part) is not None for t in record.trials if m in t.metrics)
     ]  # fmt: skip
     foreseen = [m for m in metrics if any(m in _predictions(t) for t in record.trials)]
+    ran = [t for t in record.trials if t.ran is not None]
+    deviating = [p for p in parameters if any(t.design.get(p) != t.parameters.get(p) for t in ran)]
+    both = (record.campaign.get("oracle") or {}).get("fidelities")
+    failed = any(t.last and t.last.cause for t in record.trials)
     table = []
     for trial in record.trials:
         last = trial.last
@@ -39,7 +44,9 @@ def rows(record: RunRecord) -> list[Row]:
             "status": trial.status,
             "feasible": "yes" if record.is_feasible(trial) else "no",
             "generator": trial.reason.get("generator") or trial.origin,
-            **{heading(p, units): trial.parameters.get(p) for p in parameters},
+            **({"fidelity": trial.fidelity or both[-1]} if both else {}),
+            **{heading(p, units): trial.design.get(p) for p in parameters},
+            **{heading(f"{p} suggested", units, of=p): trial.parameters.get(p) for p in deviating},
         }
         for metric in metrics:
             row[heading(metric, units)] = trial.value(metric)
@@ -54,6 +61,11 @@ def rows(record: RunRecord) -> list[Row]:
             "origin": trial.origin,
             "attempts": len(trial.attempts),
             "seconds": last.seconds if last else None,
+            **(
+                {"cause": last.cause if last else None, "means": last.does if last else None}
+                if failed
+                else {}
+            ),
             "reason": (last.reason if last else None) or "",
         }
         table.append(row)

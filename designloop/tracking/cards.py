@@ -66,9 +66,7 @@ def _rows(record: RunRecord, saved: SavedModel) -> list[Any]:
     lists = [config.get("trials") or (), *(m.get("trials") or () for m in config.get("models") or ())]
     known = {int(trial) for trials in lists for trial in trials}
     trials: list[TrialRecord] = [t for t in record.trials if t.index in known]
-    return [
-        [dict(t.parameters), {m: t.value(m) for m in config["metrics"] if m in t.metrics}] for t in trials
-    ]
+    return [[dict(t.design), {m: t.value(m) for m in config["metrics"] if m in t.metrics}] for t in trials]
 
 
 def _assessed(record: RunRecord, path: str) -> Mapping[str, Any]:
@@ -100,7 +98,8 @@ def _inputs(campaign: Mapping[str, Any], declared: Declaration | None) -> tuple[
 
 def _varied(parameter: Mapping[str, Any], description: str) -> Input:
     given: dict[str, Any] = {
-        "name": parameter["name"], "unit": parameter.get("unit") or "", "description": description
+        "name": parameter["name"], "unit": parameter.get("unit") or "", "description": description,
+        "when": parameter.get("when") or "",
     }  # fmt: skip
     if parameter["kind"] == "choice":
         return Input(**given, choices=tuple(parameter["choices"]), ordered=bool(parameter.get("ordered")))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from designloop.oracle import Value
 from designloop.progress import surprise
 from designloop.record import Attempt, RunRecord, TrialRecord
 from designloop.tracking.names import safe
@@ -100,6 +101,11 @@ def escalation(attempt: Attempt) -> dict[str, float]:
     return finite(named)
 
 
+def meaning(attempt: Attempt) -> str | None:
+    """How an attempt counts: an answer where the campaign's policy takes a failure for one."""
+    return {"infeasible": "infeasible", "keep": "completed"}.get(attempt.does or "", attempt.status)
+
+
 def surprises(trial: TrialRecord, metrics: Mapping[str, Any]) -> dict[str, float]:
     """Calibration: (observed - predicted) / sd of an observation, per predicted metric."""
     predicted = [m for m in trial.reason.get("prediction") or {} if m in metrics]
@@ -109,7 +115,9 @@ def surprises(trial: TrialRecord, metrics: Mapping[str, Any]) -> dict[str, float
 def observed(attempt: Attempt) -> dict[str, float]:
     """The attempt's metrics, their sampling and numerical errors, and its seconds."""
     named: dict[str, float | None] = {"seconds": attempt.seconds}
-    for metric, o in attempt.metrics.items():
+    prefix = "quarantined/" if attempt.does == "quarantine" else ""
+    for name, o in attempt.metrics.items():
+        metric = f"{prefix}{name}"
         named[metric] = o.value
         named |= {f"{metric}.{part}": getattr(o, part) for part in ("sem", "lower", "upper")}
     return finite(named)
@@ -122,9 +130,11 @@ def finite(named: Mapping[str, float | None]) -> dict[str, float]:
 
 def trial_content(record: RunRecord, trial: TrialRecord, attempt: Attempt, *, live: bool) -> RunContent:
     """The child run of one attempt. ``live``: the loop runs now, so an open attempt is running."""
-    open_status = "RUNNING" if live and attempt is trial.last else "KILLED"
-    status = _STATUS[attempt.status] if attempt.status else open_status
-    values = {**predicted(trial), **surprises(trial, attempt.metrics), **observed(attempt)}
+    runs = attempt is trial.last and (live or _with_people(record, trial))
+    open_status = "RUNNING" if runs else "KILLED"
+    status = _STATUS[meaning(attempt) or "failed"] if attempt.status else open_status
+    values = {**predicted(trial), **observed(attempt)}
+    values |= {} if attempt.does == "quarantine" else surprises(trial, attempt.metrics)
     values |= escalation(attempt)
     time = milliseconds(attempt.ended or attempt.started)
     files, left_out = _files(record, attempt)
@@ -136,26 +146,52 @@ def trial_content(record: RunRecord, trial: TrialRecord, attempt: Attempt, *, li
         status=status,
         started=milliseconds(attempt.started),
         ended=None if status == "RUNNING" else time,
-        params={safe(name): text(value) for name, value in trial.parameters.items()},
+        params={safe(name): text(value) for name, value in _final_design(record, trial, attempt).items()},
         tags=tags,
         points=tuple(Point(key=k, value=v, time=time, step=trial.index) for k, v in values.items()),
         files=files,
     )
 
 
+def _with_people(record: RunRecord, trial: TrialRecord) -> bool:
+    """Whether a laboratory has the trial: nobody needs to be at a computer meanwhile."""
+    return record.is_manual and trial.withdrawn is None and record.status == "running"
+
+
+def _final_design(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> Mapping[str, Value]:
+    """The design as MLflow may keep it for good: what people ran is known once they told it."""
+    if record.is_manual and attempt.status is None and trial.withdrawn is None:
+        return {}
+    first: Mapping[str, Value] | None = attempt.notes.get("told", {}).get("first_design")
+    return trial.design if first is None else first
+
+
+def _designs(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> dict[str, str]:
+    """What was suggested, and what a correction says was run, where that is not among the params."""
+    final = _final_design(record, trial, attempt)
+    suggested = {f"suggested.{safe(n)}": text(v) for n, v in trial.parameters.items() if final.get(n) != v}
+    if not final:
+        return suggested
+    return suggested | {f"corrected.{safe(n)}": text(v) for n, v in trial.design.items() if final.get(n) != v}
+
+
 def _trial_tags(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> dict[str, str]:
     unit = units(record)
-    status = attempt.status or "open"
+    status = meaning(attempt) or "open"
     why = str(trial.reason.get("text") or "")
     tags = {
         RUN: record.name, KIND: "trial", TRIAL: str(trial.index), ATTEMPT: str(attempt.number),
-        "status": status, "generator": str(trial.reason.get("generator") or trial.origin),
+        "status": status, "cause": attempt.cause or "", "does": attempt.does or "",
+        "generator": str(trial.reason.get("generator") or trial.origin),
         "origin": trial.origin, "why": why, "reason": attempt.reason or "",
         MODEL: trial.model or "", "fidelity": attempt.fidelity or "",
         NOTE: "\n\n".join(part for part in (why, attempt.reason) if part),
-        **{f"unit.{safe(n)}": unit[n] for n in (*trial.parameters, *attempt.metrics) if unit.get(n)},
+        **{f"unit.{safe(n)}": unit[n] for n in (*trial.design, *attempt.metrics) if unit.get(n)},
         **labels(record),
     }  # fmt: skip
+    tags |= _designs(record, trial, attempt)
+    if trial.withdrawn is not None:
+        tags |= {"withdrawn": str(trial.withdrawn["reason"]), "withdrawn.by": str(trial.withdrawn["by"])}
     if not trial.in_range:
         tags["in_range"] = "no"
     return {key: value for key, value in tags.items() if value}

@@ -45,7 +45,7 @@ def _dataset(record: RunRecord, path: str) -> Any:
     metrics = modelled_metrics(record.directory / path)
     names = [p["name"] for p in record.campaign["parameters"]]
     rows = [
-        {**{n: t.parameters.get(n) for n in names}, **{m: t.value(m) for m in metrics}}
+        {**{n: t.design.get(n) for n in names}, **{m: t.value(m) for m in metrics}}
         for t in training_rows(record, metrics)
     ]
     frame = pd.DataFrame(rows, columns=[*names, *metrics])

@@ -98,11 +98,11 @@ def modelled_metrics(source: Path) -> tuple[str, ...]:
 
 
 def example(record: RunRecord) -> dict[str, Any]:
-    """A design of the campaign: the baseline, or the first whole trial."""
-    names = [p["name"] for p in record.campaign["parameters"]]
+    """A design of the campaign: the baseline, or the first whole trial; None where it lacks a parameter."""
+    names = {p["name"]: not p.get("when") for p in record.campaign["parameters"]}
     designs = [record.campaign.get("baseline") or {}, *(t.parameters for t in record.trials)]
-    whole = next(d for d in designs if all(name in d for name in names))
-    return {name: whole[name] for name in names}
+    whole = next(d for d in designs if all(name in d for name, always in names.items() if always))
+    return {name: whole.get(name) for name in names}
 
 
 def find(client: MlflowClient, experiment: str, record: RunRecord) -> dict[str, LoggedModel]:

@@ -18,7 +18,7 @@ _STATUS = {"finished": "FINISHED", "paused": "KILLED"}
 
 def parent_content(record: RunRecord, *, live: bool) -> RunContent:
     """The parent run, without its step metrics and files (``steps`` and ``artifacts``)."""
-    status = _STATUS.get(record.status, "RUNNING" if live else "KILLED")
+    status = _STATUS.get(record.status, "RUNNING" if live or record.is_manual else "KILLED")
     last = record.decisions[-1]["time"] if record.decisions else _latest(record)
     return RunContent(
         name=record.name,
@@ -39,13 +39,14 @@ def _latest(record: RunRecord) -> float:
 def parameter_text(parameter: Mapping[str, Any]) -> str:
     """A parameter as a person would write it: ``200 .. 800 um, step 1 um, log``."""
     unit = f" {parameter['unit']}" if parameter.get("unit") else ""
+    only = [f"only where {parameter['when']}"] if parameter.get("when") else []
     if parameter["kind"] == "choice":
-        return ", ".join(str(c) for c in parameter["choices"]) + unit + " (choices)"
+        return ", ".join([*map(str, parameter["choices"])]) + unit + ", ".join([" (choices)", *only])
     parts = [f"{parameter['lower']:.12g} .. {parameter['upper']:.12g}{unit}"]
     parts += [f"step {parameter['step']:.12g}{unit}"] if parameter.get("step") else []
     parts += ["log"] if parameter.get("log") else []
     parts += ["whole numbers"] if parameter["kind"] == "int" else []
-    return ", ".join(parts)
+    return ", ".join([*parts, *only])
 
 
 def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def _params(campaign: Mapping[str, Any]) -> dict[str, str]:
         "seed": campaign["seed"],
         "oracle": oracle["name"],
         "oracle.version": oracle.get("version"),
-        "fidelity": oracle.get("fidelity"),
+        "fidelity": oracle.get("fidelity") or ", ".join(oracle.get("fidelities") or ()) or None,
         **{f"oracle.{k}": v for k, v in (oracle.get("options") or {}).items()},
         **{k: v for s in oracle.get("stages") or () for k, v in _stage(s).items()},
         "strategy": strategy["name"],
@@ -118,7 +119,8 @@ def _quantity(value: Any) -> str:
 def _tags(record: RunRecord, *, live: bool) -> dict[str, str]:
     campaign, environment = record.campaign, record.campaign.get("environment") or {}
     packages = environment.get("packages") or {}
-    status = record.status if record.status != "running" or live else "interrupted"
+    resting = "waits for people" if record.is_manual else "interrupted"
+    status = record.status if record.status != "running" or live else resting
     return {
         content.RUN: record.name,
         content.KIND: "campaign",
@@ -269,7 +271,7 @@ def trial_table(record: RunRecord) -> str:
     columns = head + [f"{n} [{unit[n]}]" if unit.get(n) else n for n in (*parameters, *metrics)]
     data = [
         [t.index, t.status, record.is_feasible(t), t.reason.get("generator") or t.origin, t.origin,
-         *(t.parameters.get(p) for p in parameters), *(t.value(m) for m in metrics)]
+         *(t.design.get(p) for p in parameters), *(t.value(m) for m in metrics)]
         for t in record.trials
     ]  # fmt: skip
     return json.dumps({"columns": columns, "data": data})

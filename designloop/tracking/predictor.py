@@ -27,7 +27,8 @@ class Predictor(PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """One row per design: per metric ``_mean``, ``_sd`` (not known of the mean) and ``_aleatoric``.
 
-        A stochastic model takes the column ``realization``, by default 0.
+        A stochastic model takes the column ``realization``, by default 0. What a design does not have is
+        empty or left out.
         """
         del context, params
         card, frame = self.packed.card, model_input
@@ -35,7 +36,12 @@ class Predictor(PythonModel):  # type: ignore[misc]
         if REALIZATION in frame.columns:
             seeds = [int(value) for value in frame[REALIZATION].fillna(0)]
             frame = frame.drop(columns=REALIZATION)
-        designs = [{**card.pinned, **row} for row in frame.to_dict(orient="records")]
+        optional = {i.name for i in card.inputs if i.when}
+        rows = [
+            {name: value for name, value in row.items() if not (name in optional and pd.isna(value))}
+            for row in frame.to_dict(orient="records")
+        ]
+        designs = [{**card.pinned, **row} for row in rows]
         columns = {}
         for metric, found in models.parts(self.packed.saved, designs, seeds=seeds).items():
             columns[f"{metric}_mean"], columns[f"{metric}_sd"] = found.mean, found.epistemic

@@ -75,7 +75,7 @@ def signature(card: Card) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    inputs = [ColSpec(_column_type(i), i.name) for i in card.varied]
+    inputs = [ColSpec(_column_type(i), i.name, required=not i.when) for i in card.varied]
     if card.stochastic:
         inputs.append(ColSpec("long", REALIZATION, required=False))
     outputs = [ColSpec("double", f"{o.name}_{part}") for o in card.outputs for part in PARTS]
@@ -84,7 +84,7 @@ def signature(card: Card) -> ModelSignature:
 
 def _column_type(declared: Input) -> str:
     if not declared.choices:
-        return "long" if declared.integer else "double"
+        return "long" if declared.integer and not declared.when else "double"  # a long cannot be missing
     kinds = {bool: "boolean", int: "long", float: "double"}
     found = {kinds.get(type(choice), "string") for choice in declared.choices}
     return found.pop() if len(found) == 1 else "double" if found == {"long", "double"} else "string"
@@ -126,7 +126,8 @@ def _range(declared: Input) -> str:
         text = f"{declared.lower:.12g}"
     else:
         text = f"{declared.lower:.12g} .. {declared.upper:.12g}"
-    return f"{text} {declared.unit}".strip() + (", log" if declared.log else "")
+    only = f", only where {declared.when}" if declared.when else ""
+    return f"{text} {declared.unit}".strip() + (", log" if declared.log else "") + only
 
 
 def requirements() -> list[str]:
