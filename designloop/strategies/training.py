@@ -208,7 +208,7 @@ def _fit_related(
         if not best or loss < lowest - DECISIVE:
             said = {"cheap": relation.to_json()} if problem.fidelities else {}
             best, lowest = {**state, **said}, loss
-    if not unlike(problem, trials, kernel, best["lengthscales"]):
+    if problem.fidelities is None or not unlike(problem, trials, kernel, best["lengthscales"]):
         return best
     apart = Relation(pairs=best["cheap"]["pairs"], apart=True)
     counting = apart.aligned(problem, metric, trials)

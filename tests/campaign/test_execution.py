@@ -183,7 +183,7 @@ def end(id: str, text: str, at: str, words: str, execution: str = WORKERS) -> Br
 CASES = [
     # numbers
     ex("no workers", "{workers: 0}", "0}", "workers must be at least 1, not 0."),
-    ex("time without unit", "{time_limit: 90}", "90}", "time_limit is 90 without a unit. Write 90 h, or another unit of time."),
+    ex("time without unit", "{time_limit: 90}", "90}", "time_limit is 90 without a unit. Write 90 min, or another unit of time."),
     ex("time in bytes", "{time_limit: 90 um}", "90 um", "time_limit: 'um' cannot be converted to 's'. Write it in s, or a unit of the same kind."),
     ex("time of zero", "{time_limit: 0 s}", "0 s", "time_limit is 0 s; it must be positive. Write time_limit: 90 min."),
     ex("memory without unit", "{memory_limit: 4}", "4}", "4 is no amount of memory: the unit is missing. Write 4 GB."),
@@ -217,7 +217,7 @@ CASES = [
     ex("keep a crash", "{failures: {crash: keep}}", "keep", "keep goes with partial only: crash leaves nothing to keep. Write abandon, censor or quarantine."),
     ex("infeasible by bad luck", "{failures: {lost: {retry: 1, then: infeasible}}}", "{retry", "lost says nothing of the design, so it cannot mean infeasible. Write abandon or pause, after some retry."),
     ex("wait without retry", "{failures: {error: {wait: 1 s}}}", "wait", "error waits for no attempt. Add retry: 3, or leave wait out."),
-    ex("wait without unit", "{failures: {error: {retry: 1, wait: 5}}}", "5}", "wait is 5 without a unit. Write 5 h, or another unit of time."),
+    ex("wait without unit", "{failures: {error: {retry: 1, wait: 5}}}", "5}", "wait is 5 without a unit. Write 5 s, or another unit of time."),
     ex("retry no times", "{failures: {error: {retry: 0}}}", "0}", "retry must be at least 1, not 0."),
     # hours
     ex("a time without a day", "{hours: [12:30]}", "12:30", "'12:30' names no day. Write for example \"Mon-Fri 19:00-07:00\", Sat-Sun or \"daily 20:00-06:00\"."),

@@ -17,7 +17,7 @@ from designloop_oracles.external.keys import follow, key_path
 from designloop_oracles.external.numbers import finite
 
 TEXT = """\
-command: ["true"]
+command: [sh, -c, "find . -type f -exec touch '{{}}' +"]
 needs: [{file}]
 inputs:
   x: {{range: 0 .. 1}}
