@@ -301,7 +301,8 @@ class Loop:
         Later is better as long as no worker waits, because more outcomes are known then.
         """
         waiting, free = len(self._ready) + len(self._again), self._free()
-        expected = math.ceil(self._pace())
+        pace = self._pace()
+        expected = math.ceil(pace + math.sqrt(pace))  # outcomes come by chance: one deviation more
         if waiting >= max(free, expected, 1):
             return 0
         allowed = self.campaign.execution.staleness + free - waiting
