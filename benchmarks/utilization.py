@@ -181,7 +181,7 @@ def ax(trials: int, low: float, high: float) -> list[Interval]:
         experiment=client._experiment,
         generation_strategy=client._generation_strategy_or_choose(),
         options=OrchestratorOptions(
-            max_pending_trials=WORKERS, init_seconds_between_polls=None, min_seconds_before_poll=0.02,
+            max_pending_trials=WORKERS, init_seconds_between_polls=0, min_seconds_before_poll=0.02,
             logging_level=logging.CRITICAL, tolerated_trial_failure_rate=0.99,
         ),
     )  # fmt: skip
