@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from designloop.campaign.model import Campaign
 from designloop.errors import DesignloopError
 from designloop.journal import Journal
 from designloop.record import RunRecord
+from designloop.recording import Watch
 
 if TYPE_CHECKING:
     from designloop.tracking import Handle
@@ -32,6 +35,25 @@ def patience(directory: Path) -> float:
     from designloop import tracking
 
     return 1.0 if tracking.state(directory).stage == "retrying" else MIRROR_PATIENCE
+
+
+@contextmanager
+def mirrored(campaign: Campaign, directory: Path, watch: Watch) -> Iterator[None]:
+    """The mirror beside what is done inside, told to end and awaited however that ends.
+
+    Not by an interrupt: whoever leaves at once does not wait; the mirror sees it and completes by itself.
+    """
+    mirror = start_mirror(campaign, directory)
+    try:
+        yield
+        if mirror:
+            watch.waits("completing the record in MLflow")
+    except KeyboardInterrupt:
+        mirror = None
+        raise
+    finally:
+        if mirror:
+            mirror.finish(patience(directory))
 
 
 def report(journal: Journal, run: RunRecord) -> None:

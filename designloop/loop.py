@@ -13,7 +13,7 @@ from designloop import goals, hours, proposing, revision, stopping
 from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.errors import RunError
 from designloop.execution import Executor, Outcome, Task, elsewhere
-from designloop.execution.attempt import FOLDER
+from designloop.execution.attempt import FOLDER, read
 from designloop.journal import Journal
 from designloop.proposing import Aside, Made
 from designloop.record import OPEN, Attempt, RunRecord, TrialRecord
@@ -141,7 +141,7 @@ class Loop:
                 self._running[task.key] = task
                 return
         else:
-            outcome = elsewhere.answered(self.run.directory / FOLDER / f"{task.key}.json")
+            outcome = read(self.run.directory / FOLDER / f"{task.key}.json")
             if outcome is None and not self._gives_up and elsewhere.may_run(last.handle):
                 raise RunError(_elsewhere(self.run, trial, str(kind)))
         lost = "what ran it is gone, and left no answer"

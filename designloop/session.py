@@ -180,10 +180,9 @@ def _go(
     directory, watch = journal.directory, watch or Unwatched()
     if begun:
         begun(directory)
-    mirror = closing.start_mirror(campaign, directory)
     known = record.gather(journal.records, directory=directory)
     teacher = Teacher(campaign, pool)
-    try:
+    with closing.mirrored(campaign, directory, watch):
         loop = Loop(
             campaign=campaign,
             journal=journal,
@@ -203,14 +202,6 @@ def _go(
         watch.waits("drawing the figures")
         if not ended.is_reported:
             closing.report(journal, ended)
-        if mirror:
-            watch.waits("completing the record in MLflow")
-    except KeyboardInterrupt:
-        mirror = None  # whoever leaves at once does not wait; the mirror sees it and completes by itself
-        raise
-    finally:
-        if mirror:
-            mirror.finish(closing.patience(directory))
     return ended
 
 

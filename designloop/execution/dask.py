@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from designloop.errors import ExecutionError
-from designloop.execution import dask_cluster, dask_worker
+from designloop.execution import dask_cluster, dask_worker, polling
 from designloop.execution.attempt import from_json, read, write
 from designloop.execution.base import Ended, Evaluate, Outcome, Task
 from designloop.execution.dask_worker import Order, lost
@@ -126,15 +126,9 @@ class OnDask:
 
     def ended(self, timeout: float | None) -> Sequence[Ended]:
         """Outcomes, and verdicts on attempts that the scheduler no longer knows."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.002
-        while True:
-            done = self._collect()
-            left = 1.0 if deadline is None else deadline - time.monotonic()
-            if done or left <= 0 or (deadline is None and not self._watched):
-                return done
-            time.sleep(min(pause, left))
-            pause = min(1.5 * pause, 0.1)
+        return polling.ended(
+            self._collect, timeout, is_idle=lambda: not self._watched, pause=0.002, longest=0.1
+        )
 
     def cancel(self, task: Task) -> None:
         """Kill it where it runs, or take it out of the queue."""

@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from designloop.execution.attempt import read
-from designloop.execution.base import Outcome
+from designloop.execution.found import Found
 
 ENGINES = {"process": "processes", "dask": "dask", "slurm": "slurm"}
 """Engine of each kind of handle whose attempts outlive the campaign's process."""
-_SLACK = 2.0
-"""Seconds by which a process's recorded start may differ from the one found."""
-
-
-def answered(file: Path) -> Outcome | None:
-    """The outcome that an attempt left in its file, or None."""
-    return read(file)
 
 
 def may_run(handle: Mapping[str, Any]) -> bool:
@@ -25,10 +17,4 @@ def may_run(handle: Mapping[str, Any]) -> bool:
     kind = handle.get("kind")
     if kind != "process":
         return kind in ENGINES
-    import psutil
-
-    try:
-        found = psutil.Process(int(handle["pid"])).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return abs(found - float(handle["started"])) <= _SLACK
+    return Found(Path(handle["outcome"]), pid=handle["pid"], started=handle["started"]).is_alive()

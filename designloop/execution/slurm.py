@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from designloop.errors import ExecutionError
-from designloop.execution import job, slurm_queue
+from designloop.execution import job, polling, slurm_queue
 from designloop.execution.attempt import read
 from designloop.execution.base import Ended, Evaluate, Outcome, Task
 from designloop.execution.launched import THREADS
@@ -122,15 +122,9 @@ class OnSlurm:
 
     def ended(self, timeout: float | None) -> Sequence[Ended]:
         """Outcomes that lie in the folder, and verdicts on jobs that ended without one."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.05
-        while True:
-            done = self._collect()
-            left = 1.0 if deadline is None else deadline - time.monotonic()
-            if done or left <= 0 or (deadline is None and not self._watched):
-                return done
-            time.sleep(min(pause, left))
-            pause = min(1.5 * pause, 1.0)
+        return polling.ended(
+            self._collect, timeout, is_idle=lambda: not self._watched, pause=0.05, longest=1.0
+        )
 
     def cancel(self, task: Task) -> None:
         """Cancel its job."""

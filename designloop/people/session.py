@@ -193,21 +193,12 @@ def _session(journal: Journal, campaign: Campaign, watch: Watch | None) -> Itera
     people = _People(campaign=campaign, recorder=recorder, watch=watch, first=len(run.trials))
     recorder.seed_trials()
     _start(people)
-    mirror = closing.start_mirror(campaign, journal.directory)
-    try:
+    with closing.mirrored(campaign, journal.directory, watch):
         yield people
         sheet.complete(run, campaign)
         if recorder.count > count or run.report is None:
             watch.waits("drawing the figures")
             closing.report(journal, run)
-        if mirror:
-            watch.waits("completing the record in MLflow")
-    except KeyboardInterrupt:
-        mirror = None  # whoever leaves at once does not wait; the mirror sees it and completes by itself
-        raise
-    finally:
-        if mirror:
-            mirror.finish(closing.patience(journal.directory))
 
 
 def _start(people: _People) -> None:
