@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..homogenization.periodic import NotConverged
+
 MOST_ITERATIONS = 400
 
 
@@ -31,7 +33,7 @@ def effective(gx: Tensor, gy: Tensor, *, tolerance: float) -> Tensor:
 
 
 def solved(gx: Tensor, gy: Tensor, *, tolerance: float) -> Tensor:
-    """Periodic potentials ``(n, 2, ny, nx)`` under unit gradients along x and y."""
+    """Periodic potentials ``(n, 2, ny, nx)`` under unit gradients along x and y. Raises NotConverged."""
     green = _green(gx)
     grid = gx.shape[-2:]
 
@@ -45,7 +47,7 @@ def solved(gx: Tensor, gy: Tensor, *, tolerance: float) -> Tensor:
     target = tolerance**2 * size
     for _ in range(MOST_ITERATIONS):
         if bool((size <= target).all()):
-            break
+            return potential
         forces = _last(gx * _next(direction, -1), -1) + _last(gy * _next(direction, -2), -2)
         step = size / _inner(direction, forces).clamp_min(_TINY)
         potential = potential.addcmul(direction, step)
@@ -53,7 +55,10 @@ def solved(gx: Tensor, gy: Tensor, *, tolerance: float) -> Tensor:
         preconditioned = inverse(residual)
         before, size = size, _inner(residual, preconditioned)
         direction = preconditioned.addcmul(direction, size / before.clamp_min(_TINY))
-    return potential
+    raise NotConverged(
+        f"the lattice did not reach a relative tolerance of {tolerance:g} in {MOST_ITERATIONS} iterations; "
+        "loosen the tolerance"
+    )
 
 
 _TINY = 1e-30

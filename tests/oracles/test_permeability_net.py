@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from designloop.learning.networks.training import Fold, Recipe, train
-from designloop_oracles.homogenization.periodic import effective_conductivity
+from designloop_oracles.homogenization.periodic import NotConverged, effective_conductivity
 from designloop_oracles.surrogates import lattice
 from designloop_oracles.surrogates.permeability import PermeabilityNet, decoded, encoded
 
@@ -102,6 +102,12 @@ def test_an_early_end_overestimates_and_its_error_is_second_order() -> None:
     exact = lattice.effective(gx**6, gy**6, tolerance=1e-12)[0]
     excess = [float((lattice.effective(gx**6, gy**6, tolerance=t)[0] - exact).trace()) for t in (0.1, 0.01)]
     assert 0 < excess[1] < excess[0] / 20
+
+
+def test_a_lattice_that_is_not_solved_is_no_answer() -> None:
+    gx, gy = bonds(32, 32)
+    with pytest.raises(NotConverged, match="400 iterations; loosen the tolerance"):
+        lattice.effective(gx**60, gy**60, tolerance=1e-12)
 
 
 def disks(count: int, *, side: int = 32) -> Tensor:
