@@ -45,14 +45,12 @@ class Encoder:
 
     An unordered choice with k levels stands in the unit column at i / (k - 1). ``expressions`` over the
     parameters of ``space`` take the place of the parameters they name; the others stay. ``space`` is there
-    where expressions or conditions ask for it. With ``fidelity`` a last unit column says the fidelity, from 0
-    (cheap) to 1 (the one that counts); points without that column stand at 1.
+    where expressions or conditions ask for it.
     """
 
     levels: tuple[int, ...]
     expressions: tuple[Feature, ...] = ()
     space: Space | None = None
-    fidelity: bool = False
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -64,13 +62,13 @@ class Encoder:
 
     @property
     def dimension(self) -> int:
-        """Number of lengthscales: columns kept, then expressions, then the fidelity."""
-        return len(self.kept) + len(self.expressions) + self.fidelity
+        """Number of lengthscales: columns kept, then expressions."""
+        return len(self.kept) + len(self.expressions)
 
     @property
     def groups(self) -> NDArray[np.intp]:
         """For each feature its lengthscale; features of one column share one."""
-        widths = [max(1, self.levels[j]) for j in self.kept] + [1] * (len(self.expressions) + self.fidelity)
+        widths = [max(1, self.levels[j]) for j in self.kept] + [1] * len(self.expressions)
         return np.repeat(np.arange(self.dimension), widths)
 
     def features(self, unit: Any) -> Any:
@@ -80,13 +78,10 @@ class Encoder:
         """
         if self.is_plain:
             return unit
-        fidelity = [self.completed(unit)[..., -1:]] if self.fidelity else []
-        unit = unit[..., : len(self.levels)]
         active = self.space.active_of_unit(unit) if self.space and self.space.conditions else None
         if active is not None:
             unit = scale.chosen(active, unit, CENTER)
         columns = [self._columns(unit[..., j], j, active) for j in self.kept] + self._computed(unit)
-        columns += fidelity
         if isinstance(unit, np.ndarray):
             return np.concatenate(columns, -1)
         import torch
@@ -97,17 +92,7 @@ class Encoder:
     def is_plain(self) -> bool:
         """True where the features are the unit points as they are."""
         conditional = self.space is not None and bool(self.space.conditions)
-        return not any(self.levels) and not self.expressions and not conditional and not self.fidelity
-
-    def completed(self, unit: Any) -> Any:
-        """Unit points (..., d) with the column of the fidelity where there is one: 1 where it is not said."""
-        if not self.fidelity or unit.shape[-1] > len(self.levels):
-            return unit
-        if isinstance(unit, np.ndarray):
-            return np.concatenate([unit, np.ones_like(unit[..., :1])], -1)
-        import torch
-
-        return torch.cat([unit, torch.ones_like(unit[..., :1])], -1)
+        return not any(self.levels) and not self.expressions and not conditional
 
     def _columns(self, column: Any, j: int, active: NDArray[np.bool_] | None) -> Any:
         """The columns (..., 1), or (..., levels) of an unordered choice, of unit column ``j`` (...)."""
@@ -131,7 +116,6 @@ class Encoder:
     def to_json(self) -> dict[str, Any]:
         """All it takes to make the encoder again, as JSON."""
         plain: dict[str, Any] = {"levels": list(self.levels)}
-        plain |= {"fidelity": True} if self.fidelity else {}
         if self.space is None:
             return plain
         features = [{"text": f.expression.text, "low": f.low, "high": f.high} for f in self.expressions]
@@ -140,14 +124,14 @@ class Encoder:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Encoder:
         """The encoder that ``to_json`` wrote."""
-        levels, fidelity = tuple(content["levels"]), bool(content.get("fidelity", False))
+        levels = tuple(content["levels"])
         if "features" not in content:
-            return cls(levels, fidelity=fidelity)
+            return cls(levels)
         from designloop.space import Space
 
         space = Space.from_json(content["space"])
         features = [Feature(_parsed(f["text"], space), f["low"], f["high"]) for f in content["features"]]
-        return cls(levels, tuple(features), space, fidelity)
+        return cls(levels, tuple(features), space)
 
 
 def levels_of(parameters: Sequence[Any]) -> tuple[int, ...]:
@@ -158,7 +142,7 @@ def levels_of(parameters: Sequence[Any]) -> tuple[int, ...]:
     )
 
 
-def encoder_of(space: Space, expressions: Sequence[str] = (), *, fidelity: bool = False) -> Encoder:
+def encoder_of(space: Space, expressions: Sequence[str] = ()) -> Encoder:
     """The encoder of a space's unit cube; ``expressions`` take the place of the parameters they name.
 
     ``beam_length / grain_size`` is seen as that ratio alone; to keep a parameter beside it, list it too.
@@ -166,8 +150,8 @@ def encoder_of(space: Space, expressions: Sequence[str] = (), *, fidelity: bool 
     """
     levels = levels_of(space.parameters)
     if not expressions:
-        return Encoder(levels, (), space if space.conditions else None, fidelity)
-    return Encoder(levels, tuple(_feature(text, space) for text in expressions), space, fidelity)
+        return Encoder(levels, (), space if space.conditions else None)
+    return Encoder(levels, tuple(_feature(text, space) for text in expressions), space)
 
 
 def _feature(text: str, space: Space) -> Feature:

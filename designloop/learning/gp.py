@@ -10,7 +10,7 @@ Source: Rasmussen, Williams 2006, equations 2.25 and 2.26.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from designloop.learning.features import Encoder
 from designloop.learning.features import encoder_of as encoder_of
 from designloop.learning.kernels import Array, Kernel, correlation, squared_distance
+from designloop.learning.link import Link, Part
 from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform
 from designloop.space import Design, Space
@@ -32,7 +33,8 @@ JITTER = 1e-9
 class MetricModel:
     """The GP of one metric: ``unit`` (n, d), ``z`` and ``noise`` (n,) in model units.
 
-    Where the encoder knows a fidelity, ``unit`` is (n, d + 1), its last column the fidelity.
+    With a link to a cheap fidelity ``unit`` is (n, d + 1): its last column is 0 for cheap answers, 1 for
+    those that count. Designs without that column stand at 1.
     """
 
     metric: str
@@ -46,6 +48,7 @@ class MetricModel:
     noise_level: float
     trials: tuple[int, ...]
     fixed_mean: float | None = None
+    link: Link | None = None
     internal: bool = False
     """True for a model the strategy keeps for itself, such as viability."""
 
@@ -54,17 +57,48 @@ class MetricModel:
         """The designs of the data without their fidelity, (n, d)."""
         return self.unit[:, : len(self.encoder.levels)]
 
-    def scaled(self, unit: Array) -> Array:
-        """Features divided by their lengthscales, (..., D)."""
-        scale = np.asarray(self.lengthscales)[self.encoder.groups]
-        return np.asarray(self.encoder.features(np.asarray(unit, dtype=float)) / scale)
+    def scaled(self, unit: Array, lengthscales: tuple[float, ...] = ()) -> Array:
+        """Features of designs (..., d) divided by their lengthscales, (..., D)."""
+        scale = np.asarray(lengthscales or self.lengthscales)[self.encoder.groups]
+        designs = np.asarray(unit, dtype=float)[..., : len(self.encoder.levels)]
+        return np.asarray(self.encoder.features(designs) / scale)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The independent processes whose weighted sum the metric is."""
+        return self.link.parts(self.lengthscales) if self.link else (Part(self.lengthscales),)
+
+    @property
+    def variance(self) -> float:
+        """Prior variance of the metric at the fidelity that counts."""
+        return sum(p.dear**2 for p in self.parts)
+
+    def is_cheap(self, unit: Array) -> NDArray[np.bool_]:
+        """Which points (k, d) or (k, d + 1) stand at the cheap fidelity: (k,)."""
+        last = unit[:, len(self.encoder.levels) :]
+        return np.asarray((last < 0.5).any(axis=-1))
+
+    def weights(self, unit: Array, part: Part) -> Array:
+        """What a part weighs at points (k, d) or (k, d + 1): (k,)."""
+        return np.where(self.is_cheap(unit), part.cheap, part.dear)
+
+    def prior(self, a: Array, b: Array) -> Array:
+        """Prior covariance of the noise-free metric between points, (k, n)."""
+        found = np.zeros((len(a), len(b)))
+        for p in self.parts:
+            r2 = squared_distance(self.scaled(a, p.lengthscales), self.scaled(b, p.lengthscales))
+            found += np.outer(self.weights(a, p), self.weights(b, p)) * correlation(self.kernel, r2)
+        return found
+
+    def own(self, unit: Array) -> Array:
+        """Prior variance at points, (k,)."""
+        return np.asarray(sum(self.weights(unit, p) ** 2 for p in self.parts))
 
     @cached_property
     def chol(self) -> Array:
         """Lower Cholesky factor of K, (n, n)."""
-        points = self.scaled(self.unit)
-        gram = correlation(self.kernel, squared_distance(points, points))
-        gram[np.diag_indices(len(gram))] = 1.0 + self.noise + JITTER
+        gram = self.prior(self.unit, self.unit)
+        gram[np.diag_indices(len(gram))] = self.own(self.unit) + self.noise + JITTER
         return np.asarray(np.linalg.cholesky(gram))
 
     @cached_property
@@ -87,22 +121,21 @@ class MetricModel:
 
     def posterior(self, unit: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the noise-free metric in model units, at (k, d): (k,), (k,)."""
-        cross = correlation(self.kernel, squared_distance(self.scaled(unit), self.scaled(self.unit)))
-        variance = 1.0 - ((cross @ self.whitener.T) ** 2).sum(1)
+        cross = self.prior(unit, self.unit)
+        variance = self.own(unit) - ((cross @ self.whitener.T) ** 2).sum(1)
         return self.mean + cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
 
     def covariance(self, unit: Array) -> Array:
         """Posterior covariance of the noise-free metric in model units among (k, d): (k, k)."""
-        points = self.scaled(unit)
-        beside = correlation(self.kernel, squared_distance(points, self.scaled(self.unit))) @ self.whitener.T
-        return np.asarray(correlation(self.kernel, squared_distance(points, points)) - beside @ beside.T)
+        beside = self.prior(unit, self.unit) @ self.whitener.T
+        return np.asarray(self.prior(unit, unit) - beside @ beside.T)
 
     def with_points(self, unit: Array, z: Array) -> MetricModel:
-        """A copy that believes ``z`` (k,) at ``unit`` (k, d), with the smallest noise of the data."""
+        """A copy that believes ``z`` (k,) at points (k, as ``unit``), with the smallest noise of the data."""
         noise = np.full(len(z), float(self.noise.min()) if len(self.noise) else self.noise_level)
         found = replace(
             self,
-            unit=np.vstack([self.unit, self.encoder.completed(unit)]),
+            unit=np.vstack([self.unit, unit]),
             z=np.append(self.z, z),
             noise=np.append(self.noise, noise),
             trials=(*self.trials, *(-1 for _ in z)),
@@ -112,11 +145,10 @@ class MetricModel:
 
     def _extended(self, unit: Array, noise: Array) -> Array:
         """The whitener with ``unit`` (k, d) added, (n + k, n + k), its old block as it was."""
-        n, points = len(self.unit), self.scaled(unit)
-        cross = correlation(self.kernel, squared_distance(points, self.scaled(self.unit)))
-        beside = cross @ self.whitener.T
-        gram = correlation(self.kernel, squared_distance(points, points))
-        gram[np.diag_indices(len(gram))] = 1.0 + noise + JITTER
+        n = len(self.unit)
+        beside = self.prior(unit, self.unit) @ self.whitener.T
+        gram = self.prior(unit, unit)
+        gram[np.diag_indices(len(gram))] = self.own(unit) + noise + JITTER
         corner = _inverse(np.asarray(np.linalg.cholesky(gram - beside @ beside.T)))
         found = np.zeros((n + len(unit), n + len(unit)))
         found[:n, :n], found[n:, n:] = self.whitener, corner
@@ -250,15 +282,19 @@ def _config(model: MetricModel) -> dict[str, Any]:
         "transform": model.transform.to_json(),
         "trials": list(model.trials),
         "internal": model.internal,
+        **({"link": asdict(model.link)} if model.link else {}),
     }
 
 
 def _metric_model(
     config: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]], i: int
 ) -> MetricModel:
+    encoder = Encoder.from_json(config)
+    if len(config["lengthscales"]) != encoder.dimension:
+        raise ValueError("This model of two fidelities is of an earlier version; a new trial fits it anew.")
     return MetricModel(
         metric=config["metric"],
-        encoder=Encoder.from_json(config),
+        encoder=encoder,
         kernel=config["kernel"],
         lengthscales=tuple(config["lengthscales"]),
         transform=MetricTransform.from_json(config["transform"]),
@@ -269,4 +305,5 @@ def _metric_model(
         trials=tuple(config["trials"]),
         fixed_mean=config["mean"],
         internal=config["internal"],
+        link=Link.from_json(config["link"]) if "link" in config else None,
     )

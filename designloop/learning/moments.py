@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.models.model import Model
@@ -85,20 +86,30 @@ class _Output:
 
     def __init__(self, model: MetricModel) -> None:
         self._encoder, self._kernel, self._mean = model.encoder, model.kernel, model.mean
-        self._scale = torch.as_tensor(model.lengthscales, dtype=torch.double)[
-            torch.as_tensor(model.encoder.groups)
-        ]
-        self._points = torch.as_tensor(model.scaled(model.unit))
-        self._squares = self._points.square().sum(-1)
         self._alpha, self._whitener = torch.as_tensor(model.alpha), torch.as_tensor(model.whitener)
+        self._variance = model.variance
+        groups = model.encoder.groups
+        self._parts = [
+            (
+                torch.as_tensor(np.asarray(p.lengthscales)[groups]),
+                torch.as_tensor(model.scaled(model.unit, p.lengthscales)),
+                torch.as_tensor(p.dear * model.weights(model.unit, p)),
+            )
+            for p in model.parts
+            if p.dear
+        ]
 
     def __call__(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        flat = (self._encoder.features(X) / self._scale).reshape(-1, len(self._scale))
-        gaps = flat.square().sum(-1, keepdim=True) + self._squares - 2.0 * flat @ self._points.T
-        cross = _correlation(self._kernel, gaps.clamp_min(LEAST))
-        variance = 1.0 - (cross @ self._whitener.T).square().sum(-1)
+        features = self._encoder.features(X)
+        features = features.reshape(-1, features.shape[-1])
+        cross: Any = sum(self._cross(features / scale, points) * w for scale, points, w in self._parts)
+        variance = self._variance - (cross @ self._whitener.T).square().sum(-1)
         shape = X.shape[:-1]
         return (self._mean + cross @ self._alpha).reshape(shape), variance.clamp_min(LEAST).reshape(shape)
+
+    def _cross(self, flat: Tensor, points: Tensor) -> Tensor:
+        gaps = flat.square().sum(-1, keepdim=True) + points.square().sum(-1) - 2.0 * flat @ points.T
+        return _correlation(self._kernel, gaps.clamp_min(LEAST))
 
 
 def _correlation(kernel: Kernel, r2: Tensor) -> Tensor:

@@ -106,6 +106,8 @@ def botorch_of(models: Sequence[MetricModel]) -> ModelListGP:
 
 
 def _single(model: MetricModel) -> SingleTaskGP:
+    if model.link:
+        raise ValueError("a model of two fidelities answers by its moments alone")
     single = trainable(model.unit, model.z, model.noise + JITTER, encoder=model.encoder, kernel=model.kernel)
     single.covar_module.register_constraint("raw_lengthscale", _above(0.0))
     single.covar_module.lengthscale = torch.as_tensor(model.lengthscales, dtype=torch.double)

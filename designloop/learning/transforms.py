@@ -85,19 +85,20 @@ class MetricTransform:
 def candidates(y: Sequence[float] | Array, *, bounds: Sequence[float] = ()) -> list[MetricTransform]:
     """Transforms worth a comparison for finite data ``y`` (n,) and outcome ``bounds``; the plainest first."""
     y = np.asarray(y, dtype=float)
-    found = [_standardized(MetricTransform(), y)]
+    found = [standardized(MetricTransform(), y)]
     low, high = float(y.min()), float(y.max())
     if low > 0 and high > low * 10.0**DECADES and all(b > 0 for b in bounds):
-        found.append(_standardized(MetricTransform(kind="log"), y))
+        found.append(standardized(MetricTransform(kind="log"), y))
     center = float(bounds[0]) if len(bounds) == 1 else float(np.median(y))
     spread = 0.5 * float(np.subtract(*np.percentile(y, [75, 25])))
     if spread > 0 and float(np.abs(y - np.median(y)).max()) > TAIL * spread:
-        bilog = _standardized(MetricTransform(kind="bilog", center=center, scale=2.0 * spread), y)
+        bilog = standardized(MetricTransform(kind="bilog", center=center, scale=2.0 * spread), y)
         found.append(bilog)
     return found
 
 
-def _standardized(transform: MetricTransform, y: Array) -> MetricTransform:
+def standardized(transform: MetricTransform, y: Array) -> MetricTransform:
+    """The transform with the mean and standard deviation of warped data ``y`` (n,)."""
     w = transform.forward(y)
     mean, sd = float(np.mean(w)), float(np.std(w, ddof=1)) if len(w) > 1 else 1.0
     floor = 1e-12 * max(1.0, abs(mean))

@@ -4,16 +4,17 @@ Information: at design ``x`` let ``v`` be the posterior variance of the response
 ``u`` that at the fidelity asked, ``c`` their covariance and ``s`` the variance of one answer's noise, in
 model units. The answer then tells, of every modelled metric ``-1/2 ln(1 - c^2 / (v (u + s)))`` nats, and of
 all their sum. The fidelity that tells more per second of its declared cost is chosen: entropy per cost of
-Swersky, Snoek, Adams 2013, and of Song, Chen, Yue 2019, at one point in place of the optimum.
+Swersky, Snoek, Adams 2013, and of Song, Chen, Yue 2019, at one point in place of the optimum. Where a cheap
+answer repeats what is known, ``u`` is small beside ``s``: cheap trials cease by themselves.
 
-Safeguards, as that rule believes a model that knows the relation between the two from a few designs only:
+Safeguards, as that rule believes a model that knows the link between the two from a few designs only:
 
 - The initial design runs at the cheap fidelity, and at least PAIRS of its designs at the other one too, from
-  which the relation is learned. With costs c < C and n designs it is ``n sqrt(c / C)``: at equal scatter, the
+  which the link is learned. With costs c < C and n designs it is ``n sqrt(c / C)``: at equal scatter, the
   proportion of cheapest multilevel estimates (Giles 2008).
 - When the cheap trials since the last one that counts have cost as much as one, or after this trial no other
   that counts is sure to fit into the budget by declared costs, this one counts: the design that is then
-  believed to be the best.
+  believed to be the best. So is every design once the budget leaves one trial that counts.
 """
 
 from __future__ import annotations
@@ -90,6 +91,11 @@ class Ledger:
         """Whether a design (d,) has, or awaits, an answer at the cheap fidelity."""
         return bool((np.abs(self.cheap - unit) < SAME).all(axis=1).any())
 
+    @property
+    def one_left(self) -> bool:
+        """Whether the budget leaves one trial that counts by declared costs; not once they are spent."""
+        return self.trials <= 1 or (self.cost is not None and 0.0 < self.cost < 2.0 * self.fidelities.cost)
+
     def check(self) -> str:
         """Why the next trial must count, in words; empty where it need not."""
         f = self.fidelities
@@ -103,19 +109,18 @@ class Ledger:
 
 def information(models: Sequence[MetricModel], unit: Array) -> tuple[float, float]:
     """Nats that an answer at design ``unit`` (d,) tells of the response that counts: (cheap, counting)."""
-    told = [_told(m, unit) for m in models if m.encoder.fidelity]
+    told = [_told(m, unit) for m in models if not m.internal]
     return sum(cheap for cheap, _ in told), sum(counting for _, counting in told)
 
 
 def _told(model: MetricModel, unit: Array) -> tuple[float, float]:
-    points = np.stack([np.append(unit, 0.0), np.append(unit, 1.0)])
-    covariance = model.covariance(points)
+    covariance = model.covariance(np.stack([np.append(unit, 0.0), np.append(unit, 1.0)]))
     variance = max(float(covariance[1, 1]), 1e-12)
     cheap, counting = (
         -0.5 * math.log1p(-_share(float(covariance[1, i]), variance, float(covariance[i, i]), noise))
         for i, noise in enumerate(_noise(model))
     )
-    return cheap, counting
+    return cheap if model.link else 0.0, counting
 
 
 def _share(covariance: float, variance: float, own: float, noise: float) -> float:
@@ -125,7 +130,7 @@ def _share(covariance: float, variance: float, own: float, noise: float) -> floa
 
 def _noise(model: MetricModel) -> tuple[float, float]:
     """Variance of one answer's noise at the cheap fidelity and at the other."""
-    cheap = model.unit[:, -1] < 0.5
+    cheap = model.is_cheap(model.unit)
     levels = [model.noise[mask] for mask in (cheap, ~cheap)]
     first, second = (float(np.median(v)) if len(v) else model.noise_level for v in levels)
     return max(first, RESOLUTION), max(second, RESOLUTION)

@@ -18,8 +18,9 @@ from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform, candidates
 from designloop.strategies.base import History, Problem
 from designloop.strategies.knowledge import Knowledge
+from designloop.strategies.labels import labels_of
 from designloop.strategies.thinning import thinned
-from designloop.strategies.training import Trained, labels_of, learned_metrics, measured, train
+from designloop.strategies.training import Trained, learned_metrics, measured, train
 from designloop.strategies.viability import VIABILITY, viability
 
 BESIDE_GP = ("gp", "mixed")

@@ -73,7 +73,7 @@ class ModelStrategy:
         with contained(seed_of(self.problem.seed, "fit", number)):
             started = time.thread_time()
             most = int(self.options["most_data"])
-            encoder = encoder_of(self.problem.space, fidelity=self.problem.fidelities is not None)
+            encoder = encoder_of(self.problem.space)
             seen = thinned(self.problem, history, most=most, encoder=encoder)
             kernel = cast(Any, self.options["kernel"])
             trained = train(self.problem, seen, kernel=kernel, encoder=encoder, of=history)

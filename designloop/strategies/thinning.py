@@ -41,8 +41,9 @@ def thinned(problem: Problem, history: History, *, most: int, encoder: Encoder) 
     if len(done) <= most:
         return history
     trials = [history.trials[k] for k in done]
-    unit = places_of(problem, trials)
-    points = np.asarray(encoder.features(unit) / _scale(problem, history, encoder), dtype=float)
+    unit, d = places_of(problem, trials), len(problem.space.parameters)
+    features = encoder.features(unit[:, :d]) / _scale(problem, history, encoder)
+    points = np.hstack([features, unit[:, d:]])  # two fidelities stand a lengthscale apart
     best = [] if problem.learn else _best(problem, trials)[: min(BEST, most)]
     kept = {done[i] for i in _farthest(points, best, most)}
     chosen = tuple(t for k, t in enumerate(history.trials) if t.status == "pending" or k in kept)

@@ -20,8 +20,8 @@ from designloop.learning.kernels import Array, Kernel
 from designloop.learning.transforms import MetricTransform, candidates
 from designloop.space import Space
 from designloop.strategies.base import History, Problem, Trial
-from designloop.strategies.places import places_of
-from designloop.strategies.relation import DECISIVE, Relation, relations, unlike
+from designloop.strategies.labels import TIE, labels_of
+from designloop.strategies.linked import fit_link, linked_model, split
 from designloop.strategies.thinning import ended
 from designloop.strategies.viability import VIABILITY, journaled, viability
 
@@ -32,10 +32,6 @@ EVERY_FREE = 150
 """The same for a free signal variance, whose fit takes a hundredth of a second."""
 GROWTH = 1.15
 """Beyond, whenever the data have grown by this factor."""
-ALIKE = 3.0
-"""A lengthscale of the fidelity at which the two correlate by 0.91 (Matern-5/2)."""
-TIE = 2.0
-"""A transform must be more probable than the plain one by this factor in natural logarithms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +84,8 @@ def measured(problem: Problem, history: History) -> list[Trial]:
 
 
 def trainable(problem: Problem, history: History) -> bool:
-    """Whether the objective has at least two values: fewer make no model."""
-    return len(usable(history, problem.metric)) >= 2
+    """Whether the objective has at least two values that count: fewer make no model."""
+    return len(split(problem, usable(history, problem.metric))[1]) >= 2
 
 
 def train(
@@ -109,7 +105,7 @@ def train(
     hyper-parameters keep their meaning. ``encoder`` says what the models see; by default the parameters.
     With ``free`` the signal variance of a metric is fitted too, and its transform divides by its root.
     """
-    encoder = encoder or encoder_of(problem.space, fidelity=problem.fidelities is not None)
+    encoder = encoder or encoder_of(problem.space)
     sees = _sees(problem.space, encoder, free)
     whole = of or history
     now = sum(t.status in ("completed", "infeasible") for t in whole.trials)
@@ -119,19 +115,23 @@ def train(
     models, states = [], {}
     for metric in metrics_of(problem):
         trials = usable(history, metric)
-        if len(trials) < 2:
+        counting = split(problem, trials)[1]
+        if len(counting) < 2:
             continue
         known = None if old is None else old["metrics"].get(metric)
         limits = [(b.lower, b.upper) for b in problem.bounds if b.metric == metric]
         bounds = [v for pair in limits for v in pair if v is not None]
         if refit or known is None or known["bounds"] != bounds:
-            state = _fit_related(problem, metric, trials, kernel, encoder, bounds, known, free)
+            linked = fit_link(problem, metric, trials, kernel, encoder, bounds, known)
+            state = linked or _fit_metric(problem, metric, counting, kernel, encoder, bounds, known, free)
             state = _freed(problem, metric, trials, kernel, encoder, state, known) if free else state
         else:
             state = dict(known)
         states[metric] = state
-        trials = Relation.of(state).aligned(problem, metric, trials)
-        models.append(_model(problem, metric, trials, kernel, encoder, state))
+        if "cheap" in state:
+            models.append(linked_model(problem, metric, trials, kernel, encoder, state))
+        else:
+            models.append(_model(problem, metric, counting, kernel, encoder, state))
     content = {"version": VERSION, "kernel": kernel, "n": now, "metrics": states, **sees}
     before: Mapping[str, Any] = old or {}
     kept = content if refit else {"metrics": {**before["metrics"], **states}}
@@ -157,7 +157,6 @@ def _sees(space: Space, encoder: Encoder, free: bool) -> dict[str, Any]:
         "space": hashlib.sha256(ranges.encode()).hexdigest()[:16],
         "features": [f.expression.text for f in encoder.expressions],
         "signal": "free" if free else "unit",
-        **({"fidelity": True} if encoder.fidelity else {}),
     }
 
 
@@ -173,48 +172,8 @@ def _data(
     problem: Problem, metric: str, trials: Sequence[Trial], transform: MetricTransform
 ) -> tuple[Array, Array, Array]:
     """Unit points, model values and known noise variances (NaN: unknown)."""
-    return places_of(problem, trials), *labels_of(trials, metric, transform)
-
-
-def labels_of(trials: Sequence[Trial], metric: str, transform: MetricTransform) -> tuple[Array, Array]:
-    """Model values (n,) and known noise variances (n,), NaN where unknown, of trials with the metric."""
-    values = np.array([t.metrics[metric].value for t in trials])
-    sems = np.array([math.nan if (s := t.metrics[metric].sem) is None else s for t in trials])
-    z = transform.forward(values)
-    if not np.isfinite(z).all():  # a later value that a logarithm chosen earlier cannot take
-        z = np.where(np.isfinite(z), z, np.nanmin(np.where(np.isfinite(z), z, np.nan)) - 1.0)
-        sems = np.where(values > 0, sems, math.nan)
-    noise = (sems * transform.slope(np.where(np.isfinite(sems), values, 1.0))) ** 2
-    return z, np.maximum(noise, 1e-6)
-
-
-def _fit_related(
-    problem: Problem,
-    metric: str,
-    trials: Sequence[Trial],
-    kernel: Kernel,
-    encoder: Encoder,
-    bounds: Sequence[float],
-    known: Mapping[str, Any] | None,
-    free: bool,
-) -> dict[str, Any]:
-    """The most probable fit; under two fidelities of the simplest relation that no other beats clearly."""
-    best: dict[str, Any] = {}
-    lowest = math.inf
-    for relation in relations(problem, metric, trials, known=known):
-        aligned = relation.aligned(problem, metric, trials)
-        state, loss = _fit_metric(problem, metric, aligned, kernel, encoder, bounds, known, free)
-        loss += relation.evidence(problem, trials)
-        if not best or loss < lowest - DECISIVE:
-            said = {"cheap": relation.to_json()} if problem.fidelities else {}
-            best, lowest = {**state, **said}, loss
-    if problem.fidelities is None or not unlike(problem, trials, kernel, best["lengthscales"]):
-        return best
-    apart = Relation(pairs=best["cheap"]["pairs"], apart=True)
-    counting = apart.aligned(problem, metric, trials)
-    state, _ = _fit_metric(problem, metric, counting, kernel, encoder, bounds, known, free)
-    scales = [*state["lengthscales"][:-1], best["lengthscales"][-1]]
-    return {**state, "lengthscales": scales, "cheap": apart.to_json()}
+    unit = np.asarray(problem.space.to_unit([t.parameters for t in trials]), dtype=float)
+    return unit, *labels_of(trials, metric, transform)
 
 
 def _fit_metric(
@@ -226,12 +185,9 @@ def _fit_metric(
     bounds: Sequence[float],
     known: Mapping[str, Any] | None,
     free: bool,
-) -> tuple[dict[str, Any], float]:
-    """Fit every transform worth a comparison and keep the most probable; the plain one on a near tie.
-
-    The state, and its negative log posterior density in the metric's unit.
-    """
-    starts = _first_starts(encoder)
+) -> dict[str, Any]:
+    """Fit every transform worth a comparison and keep the most probable; the plain one on a near tie."""
+    starts = [initial_hyper(encoder.dimension)]
     if known is not None:
         starts.append(Hyper(lengthscales=tuple(known["lengthscales"]), noise=known["noise"]))
     best: dict[str, Any] = {"bounds": list(bounds)}
@@ -241,7 +197,7 @@ def _fit_metric(
     if metric in problem.learn:  # a bilog taken from few labels magnifies errors where none is
         worth = [w for w in worth if w.kind != "bilog"]
     if free and len(worth) == 1:
-        return {**best, "transform": worth[0].to_json()}, lowest
+        return {**best, "transform": worth[0].to_json()}
     for transform in worth:
         unit, z, noise = _data(problem, metric, trials, transform)
         hyper, loss = fit(unit, z, noise, encoder=encoder, kernel=kernel, starts=starts)
@@ -249,15 +205,7 @@ def _fit_metric(
         if loss < lowest - (TIE if "noise" in best else 0.0):
             best |= {"lengthscales": list(hyper.lengthscales), "noise": hyper.noise}
             best["transform"], lowest = transform.to_json(), loss
-    return best, lowest
-
-
-def _first_starts(encoder: Encoder) -> list[Hyper]:
-    """Where a first fit may start; with two fidelities also from such that tell nearly the same."""
-    first = initial_hyper(encoder.dimension)
-    if not encoder.fidelity:
-        return [first]
-    return [first, replace(first, lengthscales=(*first.lengthscales[:-1], ALIKE))]
+    return best
 
 
 def _freed(

@@ -1,9 +1,8 @@
 """gp_ucb with a choice between two fidelities: the design by the bound at the one that counts, then which.
 
-One Gaussian process per metric knows both: the fidelity is one more input, 0 and 1, under the same stationary
-kernel, with a lengthscale of its own that says how alike the two are. Predictions, bounds and constraints are
-those at 1. Sources: Kennedy, O'Hagan 2000 (the two are learned together); a product of a kernel over designs
-and one over the fidelity as in Swersky, Snoek, Adams 2013 and Poloczek, Wang, Frazier 2017.
+One Gaussian process per metric knows both (``learning/link.py``), or the one that counts alone where the
+evidence for a link is weak (``strategies/linked.py``). Predictions, bounds and constraints are those at the
+one that counts.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import numpy as np
 from designloop.strategies.base import Candidate, Fidelities, History, StrategyExhausted, Trial
 from designloop.strategies.designs import InitialDesign, search_of
 from designloop.strategies.fidelity_rules import Ledger, information, initial_plan
+from designloop.strategies.linked import cheap_transform
 from designloop.strategies.modelled import ModelStrategy
 from designloop.strategies.places import places_of
-from designloop.strategies.relation import Relation
 from designloop.strategies.sampling import seed_of
 from designloop.strategies.search import Array, Search
 
@@ -118,7 +117,7 @@ class TwoFidelityStrategy(ModelStrategy):
             seed = seed_of(self.problem.seed, "acquire", number + k)
             standing = standing_of(self.problem, models)
             forced = ledger.check()
-            options = {**self.options, **({"kappa": 0.0} if forced else {})}
+            options = {**self.options, **({"kappa": 0.0} if forced or ledger.one_left else {})}
             choice = choice_of(self.name, standing, options, seed=seed)
             find = partial(maximize, search=search, anchors=standing.anchors(), seed=seed)
             chosen = yield load_ax().Turn(standing=standing, choice=choice, maximizer=find)
@@ -166,10 +165,10 @@ def _predicted(trained: Trained, place: Array) -> Iterator[tuple[str, list[float
     """Metric to mean and standard deviation at a place (1, d + 1)."""
     for m in trained.models:
         if not m.internal:
-            mean, sd = m.transform.to_metric(*m.posterior(place))
-            relation = Relation.of(trained.fit["metrics"][m.metric])
-            scale = relation.factor
-            yield m.metric, [relation.shift + scale * float(mean[0]), scale * float(sd[0])]
+            own = cheap_transform(trained.fit["metrics"][m.metric])
+            at = place if own else place[:, :-1]
+            mean, sd = (own or m.transform).to_metric(*m.posterior(at))
+            yield m.metric, [float(mean[0]), float(sd[0])]
 
 
 def _at(candidate: Candidate, fidelity: str, why: str) -> Candidate:
@@ -178,8 +177,8 @@ def _at(candidate: Candidate, fidelity: str, why: str) -> Candidate:
 
 
 def _believing(models: list[MetricModel], place: Array) -> list[MetricModel]:
-    """The models that believe themselves at a place (d + 1,); one that knows no fidelity, at its design."""
-    rows = [place[None] if m.encoder.fidelity else place[None, :-1] for m in models]
+    """The models that believe themselves at a place (d + 1,); one without a link, at its design."""
+    rows = [place[None] if m.link else place[None, :-1] for m in models]
     return [m.with_points(row, m.posterior(row)[0]) for m, row in zip(models, rows, strict=True)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from designloop.report import answer, last_screen
 from designloop.report.data import convergence
 from designloop.revision import check_revision, history_of
 from designloop.session import resume, run
+from designloop.tracking.overview import trial_table
 
 ORACLE = """
 import math
@@ -117,6 +119,9 @@ def test_the_table_the_screen_and_why_name_the_fidelity(done: RunRecord) -> None
         table = list(csv.DictReader(file))
     assert [row["fidelity"] for row in table] == [t.fidelity or "reference" for t in done.trials]
     assert {row["feasible"] for row in table if row["fidelity"] == "screen"} == {"no"}
+    mirrored = json.loads(trial_table(done))
+    place = mirrored["columns"].index("fidelity")
+    assert [row[place] for row in mirrored["data"]] == [row["fidelity"] for row in table]
     chosen = next(i for i in cheap(done) if "believed" in done.trials[i].reason)
     assert "at screen, which does not count" in trial_line(done, done.trials[chosen])
     assert "nats for 0.4 s against" in why_text(done, chosen)

@@ -12,6 +12,7 @@ import pytest
 
 from designloop.learning.features import Encoder
 from designloop.learning.gp import MetricModel, pack, predict
+from designloop.learning.link import Link
 from designloop.learning.saved import SavedModel
 from designloop.learning.transforms import MetricTransform
 from designloop.oracle import Observation
@@ -19,6 +20,7 @@ from designloop.space import FloatParameter, Space
 from designloop.strategies import Bound, History, Problem, Proposal, Trial, create
 from designloop.strategies.base import Fidelities
 from designloop.strategies.fidelity_rules import Ledger, information, initial_plan, pairs
+from designloop.strategies.training import train
 
 SPACE = Space(
     (FloatParameter(name="x", lower=0.0, upper=1.0), FloatParameter(name="y", lower=0.0, upper=1.0))
@@ -61,18 +63,19 @@ def answered(index: int, design: Any, fidelity: str | None, shift: float, factor
     return Trial(index=index, parameters=design, status="completed", metrics=metrics, fidelity=fidelity)
 
 
-def model(alike: float = 2.0) -> MetricModel:
-    """A model of 12 places with one noise level; ``alike`` is the lengthscale of the fidelity."""
+def model(alike: float = 0.9) -> MetricModel:
+    """A model of 12 places with one noise level, whose two fidelities correlate by ``alike``."""
     rng = np.random.default_rng(0)
     unit = np.column_stack([rng.random((12, 2)), np.arange(12) % 2])
+    link = Link(correlation=alike, variance=1.3, lengthscales=(0.8, 0.5))
     return MetricModel(
-        metric="f", encoder=Encoder((0, 0), fidelity=True), kernel="matern52",
-        lengthscales=(0.6, 0.9, alike), transform=MetricTransform(), unit=unit, z=rng.standard_normal(12),
-        noise=np.full(12, NOISE), noise_level=NOISE, trials=tuple(range(12)),
+        metric="f", encoder=Encoder((0, 0)), kernel="matern52", lengthscales=(0.6, 0.9), link=link,
+        transform=MetricTransform(), unit=unit, z=rng.standard_normal(12), noise=np.full(12, NOISE),
+        noise_level=NOISE, trials=tuple(range(12)),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("alike", [0.5, 2.0, 20.0])
+@pytest.mark.parametrize("alike", [-0.7, 0.3, 0.99])
 def test_information_is_half_the_logarithm_of_the_ratio_of_variances(alike: float) -> None:
     gp, unit = model(alike), np.array([0.41, 0.77])
     (before,) = gp.posterior(unit[None])[1] ** 2
@@ -84,7 +87,7 @@ def test_information_is_half_the_logarithm_of_the_ratio_of_variances(alike: floa
 
 def test_an_unlike_fidelity_tells_nothing_and_metrics_add_up() -> None:
     unit = np.array([0.41, 0.77])
-    cheap, counting = information([model(0.05)], unit)
+    cheap, counting = information([model(0.0)], unit)
     assert cheap < 1e-9 < 0.5 < counting
     once, twice = information([model()], unit), information([model(), model()], unit)
     assert twice == pytest.approx((2 * once[0], 2 * once[1]))
@@ -112,17 +115,53 @@ def test_the_initial_design_pairs_some_and_runs_all_at_the_cheap_one() -> None:
     assert all(trials[k].parameters == trials[k + 1].parameters for k in (0, 2, 4, 6, 8))
 
 
-@pytest.mark.parametrize(("shift", "factor"), [(50.0, 1.0), (-20.0, 0.25)])
-def test_a_constant_offset_and_a_factor_are_seen_through(shift: float, factor: float) -> None:
-    trials, proposals = run(problem(), 24, shift=shift, factor=factor)
-    known = proposals[-1].fit["metrics"]["f"]["cheap"]  # type: ignore[index]
-    assert (known["shift"], known["factor"]) == pytest.approx((shift, factor), rel=0.02, abs=0.05)
-    assert proposals[-1].model is not None
-    designs = SPACE.from_unit(np.random.default_rng(2).random((40, 2)))
-    mean, _ = predict(proposals[-1].model, designs)["f"]
-    truth = np.array([bowl(d) for d in designs])
-    assert np.sqrt(np.mean((mean - truth) ** 2)) < 0.25 * truth.std()
-    assert sum(t.fidelity == "screen" for t in trials[11:]) >= 5
+CHEAP = {
+    "an offset": (1.0, 0.0, 50.0),
+    "a factor": (0.25, 0.0, -20.0),
+    "upside down": (-2.0, 0.0, 3.0),
+    "tilted": (0.5, 1.0, 0.0),
+}
+"""Cheap answer: factor * f + tilt * x + offset."""
+
+
+@pytest.mark.parametrize("kind", CHEAP)
+def test_cheap_answers_teach_the_response_that_counts(kind: str) -> None:
+    """Ten cheap answers beside seven pairs predict twice as well as the seven alone."""
+    plan = [(d, name) for d in range(17) for name in ("screen", "reference") if name == "screen" or d < 7]
+    places = np.random.default_rng(4).random((17, 2))
+    trials = []
+    for d, name in plan:
+        design = dict(zip("xy", places[d].tolist(), strict=True))
+        found = answered(len(trials), design, name, 0, 1)
+        factor, tilt, offset = CHEAP[kind]
+        cheap = factor * bowl(design) + tilt * design["x"] + offset
+        trials.append(replace(found, metrics={"f": Observation(value=cheap)}) if name == "screen" else found)
+    truth = [t for t in trials if t.fidelity == "reference"]
+    known, alone = (
+        train(asked, History(trials=tuple(given)), kernel="matern52").models[0]
+        for asked, given in ((problem(), trials), (problem(None), truth))
+    )
+    unit = np.random.default_rng(2).random((60, 2))
+    values = np.array([bowl(d) for d in SPACE.from_unit(unit)])
+    errors = [
+        float(np.sqrt(np.mean((m.transform.inverse(m.posterior(unit)[0]) - values) ** 2)))
+        for m in (known, alone)
+    ]
+    assert known.link is not None
+    assert np.sign(known.link.correlation) == (-1 if kind == "upside down" else 1)
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_cheap_values_without_a_logarithm_leave_one_to_those_that_count() -> None:
+    """The response that counts spans decades, its cheap likeness goes below 0."""
+    rng = np.random.default_rng(0)
+    trials = []
+    for x, y in rng.random((9, 2)).tolist():
+        for name, value in (("screen", 10 * (x - y)), ("reference", math.exp(5 * x - 5 * y))):
+            found = answered(len(trials), {"x": x, "y": y}, name, 0, 1)
+            trials.append(replace(found, metrics={"f": Observation(value=value)}))
+    (model,) = train(problem(), History(trials=tuple(trials)), kernel="matern52").models
+    assert np.isfinite(model.posterior(rng.random((5, 2)))[0]).all()
 
 
 def test_the_predicted_value_is_that_of_the_own_fidelity_and_the_believed_one_counts() -> None:
@@ -165,6 +204,39 @@ def test_the_ledger_says_when_a_trial_must_count() -> None:
     assert "no other trial" in ledger.check()
     assert "no other trial" in replace(ledger, trials=9, cost=4.2).check()
     assert not replace(ledger, trials=9, cost=4.5).check()
+    left = {cost: replace(ledger, trials=9, cost=cost).one_left for cost in (-0.1, 4.5, 7.9, 8.1, None)}
+    assert left == {-0.1: False, 4.5: True, 7.9: True, 8.1: False, None: False}
+
+
+def test_with_one_trial_left_that_counts_the_best_believed_design_is_looked_at() -> None:
+    """Also where a cheap trial still fits in before it."""
+    trials, proposals = run(problem(), 20, shift=5.0)
+    history = History(trials=tuple(trials), fit=proposals[-1].fit, proposals=20)
+    spent = sum(BOTH.cost_of(t.fidelity) for t in trials)
+    shares = []
+    for left in (7.0, 70.0):
+        asked = problem(replace(BOTH, most_cost=spent + left))
+        strategy = create("gp_ucb", problem=asked, options={}, initial={"sobol": 6})
+        shares.append(strategy.propose(history).candidates[0].reason["exploration_share"])
+    assert shares[0] == 0 < shares[1]
+
+
+def test_a_cheap_fidelity_alone_makes_no_model() -> None:
+    strategy = create("gp_ucb", problem=problem(), options={}, initial={"sobol": 3})
+    trials = [answered(i, {"x": 0.2 * i, "y": 0.5}, "screen", 0, 1) for i in range(5)]
+    found = strategy.propose(History(trials=tuple(trials), proposals=6))
+    assert found.model is None
+    assert found.candidates[0].fidelity == "reference"
+
+
+def test_a_cap_on_the_data_keeps_answers_of_both_fidelities() -> None:
+    trials, _ = run(problem(), 30, shift=5.0)
+    strategy = create("gp_ucb", problem=problem(), options={"most_data": 20}, initial={"sobol": 6})
+    found = strategy.propose(History(trials=tuple(trials), proposals=30))
+    assert found.model is not None
+    kept = {trials[i].fidelity for i in found.model.config["models"][0]["trials"]}
+    assert found.diagnostics["data"] == {"used": 20, "of": 30}
+    assert kept == {"screen", "reference"}
 
 
 def test_imported_trials_count_and_cost_nothing() -> None:
@@ -220,14 +292,15 @@ def test_cheap_answers_that_have_nothing_to_do_with_the_others_are_left_out() ->
     strategy = create("gp_ucb", problem=problem(), options={}, initial={"sobol": 6})
     found = strategy.propose(History(trials=(*odd, *more), proposals=15))
     assert found.fit is not None
-    assert found.fit["metrics"]["f"]["cheap"]["apart"]
-    assert found.model is not None
-    assert set(found.model.config["models"][0]["trials"]) == {
-        t.index for t in (*odd, *more) if t.fidelity == "reference"
-    }
+    assert "cheap" not in found.fit["metrics"]["f"]
     (candidate,) = found.candidates
     assert candidate.fidelity == "reference"
-    assert candidate.reason["information"]["screen"] < 0.01
+    assert candidate.reason["information"]["screen"] == 0 < candidate.reason["information"]["reference"]
+    counting = [t for t in (*odd, *more) if t.fidelity == "reference"]
+    alone = create("gp_ucb", problem=problem(None), options={}, initial={"sobol": 4})
+    plain = alone.propose(History(trials=tuple(replace(t, fidelity=None) for t in counting), proposals=15))
+    assert plain.fit is not None
+    assert found.fit["metrics"] == plain.fit["metrics"]
 
 
 def test_the_content_of_a_trial_without_a_fidelity_is_as_ever() -> None:
