@@ -20,8 +20,8 @@ from designloop.compare.setup import Setup
 from designloop.compare.source import Source
 from designloop.compare.virtual import repeat_seed, run, source_of
 from designloop.errors import RunError
+from designloop.execution.launched import THREADS
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Job = tuple[Contender, int]
 Told = Callable[[dict[str, Any], int], None]
 

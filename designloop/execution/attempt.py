@@ -50,7 +50,7 @@ def attempt(oracle: Evaluate, task: Task) -> Outcome:
         return Outcome(
             status="failed",
             cause=_cause(error),
-            reason=f"{type(error).__name__}: {error}",
+            reason=f"{type(error).__name__}: {error}".rstrip(": "),
             seconds=time.perf_counter() - start,
         )
     return _answered(result, time.perf_counter() - start)

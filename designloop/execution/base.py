@@ -93,10 +93,6 @@ class Executor(Protocol):
         """What has ended, as soon as something has; empty after ``timeout`` seconds (None: no limit)."""
         ...
 
-    def cancel(self, task: Task) -> None:
-        """Kill an attempt; ``ended`` will not bring it."""
-        ...
-
-    def close(self, *, kill: bool = False) -> None:
-        """Let go; ``kill`` ends what still runs, otherwise it goes on where the engine allows it."""
+    def close(self) -> None:
+        """Let go; what still runs goes on where the engine allows it."""
         ...

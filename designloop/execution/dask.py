@@ -18,19 +18,22 @@ import asyncio
 import concurrent.futures
 import hashlib
 import json
+import math
 import pickle
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from designloop.errors import ExecutionError
 from designloop.execution import dask_cluster, dask_worker, polling
 from designloop.execution.attempt import from_json, read, write
 from designloop.execution.base import Ended, Evaluate, Outcome, Task
+from designloop.execution.dask_children import client_name
 from designloop.execution.dask_worker import Order, lost
 from designloop.execution.job import packed
 from designloop.oracle import Cause
@@ -45,6 +48,15 @@ _COUNT = 1.0
 """Seconds for which the number of slots is taken as known."""
 _AWAY = (OSError, TimeoutError, RuntimeError, asyncio.CancelledError, concurrent.futures.CancelledError)
 """What a question to a scheduler raises that has just gone."""
+
+
+class _Attempt(NamedTuple):
+    """One on its way: its task at the scheduler, unless that was away, and when it was handed over."""
+
+    task: Task
+    future: Any
+    begun: float
+    """Seconds since the epoch."""
 
 
 class OnDask:
@@ -84,9 +96,9 @@ class OnDask:
         )
         self._cluster = self._started(address, cluster)
         self._address = address or str(self._cluster.scheduler_address)
-        self._client = dask_cluster.connect(self._address, timeout=_ANSWER_WITHIN)
+        self._client = self._connected(timeout=_ANSWER_WITHIN)
         self._is_sent = False
-        self._watched: dict[str, tuple[Task, Any]] = {}
+        self._watched: dict[str, _Attempt] = {}
         self._away_since: float | None = None
         self._next_audit = self._next_try = self._counted = 0.0
         self._room = 0
@@ -98,6 +110,9 @@ class OnDask:
             return dask_cluster.queued(cluster, workers=self._workers, logs=self._folder)
         return dask_cluster.embedded(workers=self._workers, resources=self._resources)
 
+    def _connected(self, *, timeout: float) -> Any:
+        return dask_cluster.connect(self._address, name=client_name(self._name), timeout=timeout)
+
     @property
     def slots(self) -> int:
         """Threads of the workers that are there and have the resources, at most ``workers``; perhaps none."""
@@ -108,20 +123,24 @@ class OnDask:
         return min(self._workers, self._room)
 
     def handle(self, task: Task) -> dict[str, Any]:
-        """The scheduler's address and the name of the task there."""
-        return {"kind": self.kind, "key": self._key(task), "address": self._address}
+        """The scheduler's address, the name of the task there, and the time."""
+        return {
+            "kind": self.kind, "key": self._key(task), "address": self._address,
+            "begun": round(time.time(), 2),
+        }  # fmt: skip
 
     def start(self, task: Task) -> None:
         """Submit the task, held at the scheduler, so that it stays there when this process goes."""
-        self._watched[task.key] = (task, self._ask(partial(self._submitted, task)))
+        self._watched[task.key] = _Attempt(task, self._ask(partial(self._submitted, task)), time.time())
 
-    def adopt(self, task: Task, handle: Mapping[str, Any]) -> bool:  # noqa: ARG002 - the key follows from the run
+    def adopt(self, task: Task, handle: Mapping[str, Any]) -> bool:
         """Whether its outcome is there, or the scheduler knows the task, or cannot be asked now."""
         is_unknown = self._standing([task]).get(task.key, "not asked") is None
         if is_unknown and self._known_outcome(task) is None:
             return False
         self._next_audit = 0.0
-        self._watched[task.key] = (task, self._ask(partial(self._held, task)))
+        future = self._ask(partial(self._held, task))
+        self._watched[task.key] = _Attempt(task, future, handle.get("begun", time.time()))
         return True
 
     def ended(self, timeout: float | None) -> Sequence[Ended]:
@@ -130,23 +149,8 @@ class OnDask:
             self._collect, timeout, is_idle=lambda: not self._watched, pause=0.002, longest=0.1
         )
 
-    def cancel(self, task: Task) -> None:
-        """Kill it where it runs, or take it out of the queue."""
-        _, future = self._watched.pop(task.key, (task, None))
-
-        def cancelled(client: Any) -> None:
-            client.run(dask_worker.stop, self._name, task.key, on_error="ignore")
-            self._forget(task, client)
-            if future is not None:
-                client.cancel([future], force=True)
-
-        self._ask(cancelled)
-
-    def close(self, *, kill: bool = False) -> None:
-        """Let go; what runs goes on, unless ``kill`` or the scheduler is one of this process."""
-        if kill:
-            for task, _ in list(self._watched.values()):
-                self.cancel(task)
+    def close(self) -> None:
+        """Let go; what runs goes on, unless the scheduler is one of this process."""
         self._ask(lambda client: client.run(dask_worker.dismiss, self._name, on_error="ignore"))
         if not self._watched:
             self._ask(lambda client: dask_worker.clear(client, run=self._name))
@@ -207,7 +211,7 @@ class OnDask:
         if not self._is_connected():
             return self._given_up()
         lost_ones = self._audit()
-        found = [(task, self._outcome(task, future)) for task, future in list(self._watched.values())]
+        found = [(known.task, self._outcome(known)) for known in list(self._watched.values())]
         ended = [(task, outcome) for task, outcome in found if outcome is not None]
         for task, outcome in ended:
             del self._watched[task.key]
@@ -216,30 +220,47 @@ class OnDask:
             self._ask(partial(self._forget, task))
         return [*ended, *lost_ones]
 
-    def _outcome(self, task: Task, future: Any) -> Outcome | None:
+    def _outcome(self, attempt: _Attempt) -> Outcome | None:
         """How an attempt ended, where it did."""
+        task, future, _ = attempt
         if future is not None and future.status == "finished":
             answer = self._ask(lambda _: future.result(timeout=_ANSWER_WITHIN))
-            return from_json(json.loads(answer)) if answer else None
+            return self._timed(attempt, from_json(json.loads(answer))) if answer else None
         if future is not None and future.status == "error":
-            return self._known_outcome(task) or _failure(future)
+            return self._known_outcome(task) or self._timed(attempt, _failure(future))
         return None
+
+    def _timed(self, attempt: _Attempt, outcome: Outcome) -> Outcome:
+        """The outcome; where the attempt was lost, with the seconds that it may have run."""
+        if outcome.cause != "lost" or outcome.seconds:
+            return outcome
+        away = time.monotonic() - self._away_since if self._away_since else 0.0
+        seconds = self._processed(attempt.task) or time.time() - away - attempt.begun
+        return replace(outcome, seconds=max(0.0, min(seconds, self._order.time_limit or math.inf)))
+
+    def _processed(self, task: Task) -> float | None:
+        """Seconds from the scheduler's giving a task to a worker to its losing that; None: it knows not."""
+        story = self._ask(lambda client: client.story(self._key(task), on_error="ignore")) or ()
+        steps = [step for step in story if step[0] == "scheduler"]
+        given = next((step[-1] for step in steps if step[3] == "processing"), None)
+        over = next((step[-1] for step in steps if step[2] == "processing"), None)
+        return None if given is None or over is None else float(over - given)
 
     def _audit(self) -> list[Ended]:
         """Attempts that the scheduler has forgotten, as one does that restarted; finds others again."""
         if not self._watched or time.monotonic() < self._next_audit:
             return []
         self._next_audit = time.monotonic() + _AUDIT
-        standing, ended = self._standing([task for task, _ in self._watched.values()]), []
+        standing, ended = self._standing([known.task for known in self._watched.values()]), []
         for key in standing:
-            task, future = self._watched[key]
+            attempt = self._watched[key]
+            task, future, _ = attempt
             if standing[key] is None:
                 reason = f"the Dask scheduler at {self._address} restarted, or was told to forget it"
-                ended.append((task, self._known_outcome(task) or lost(reason)))
+                ended.append((task, self._known_outcome(task) or self._timed(attempt, lost(reason))))
                 del self._watched[key]
             elif future is None or future.status in ("cancelled", "lost"):
-                again = self._ask(partial(self._held, task))
-                self._watched[key] = (task, again)
+                self._watched[key] = attempt._replace(future=self._ask(partial(self._held, task)))
         return ended
 
     def _is_connected(self) -> bool:
@@ -252,16 +273,16 @@ class OnDask:
             self._away_since, self._next_audit, self._is_sent = now, 0.0, False
         if self._client.status == "closed" and now >= self._next_try:
             with suppress(ExecutionError):
-                self._client = dask_cluster.connect(self._address, timeout=1.0)
+                self._client = self._connected(timeout=1.0)
             self._next_try = time.monotonic() + _AUDIT
         return False
 
     def _given_up(self) -> list[Ended]:
         """Those with an outcome in the folder; all others too, once the scheduler has been away for long."""
-        there = [(task, read(self._file(task))) for task, _ in self._watched.values()]
+        there = [(known, read(self._file(known.task))) for known in self._watched.values()]
         is_over = time.monotonic() - (self._away_since or time.monotonic()) > _PATIENCE
-        reason = f"no Dask scheduler answered at {self._address} for {_PATIENCE:.0f} s"
-        ended = [(task, found or lost(reason)) for task, found in there if found or is_over]
+        gone = lost(f"no Dask scheduler answered at {self._address} for {_PATIENCE:.0f} s")
+        ended = [(known.task, o or self._timed(known, gone)) for known, o in there if o or is_over]
         for task, _ in ended:
             del self._watched[task.key]
         return ended

@@ -17,14 +17,14 @@ _ONCE = {"distributed.scheduler.allowed-failures": 0}
 _HERE = {**_ONCE, "distributed.scheduler.worker-ttl": None}
 
 
-def connect(address: str, *, timeout: float) -> Any:
-    """A client of the scheduler at ``address``. Raises ExecutionError after ``timeout`` seconds."""
+def connect(address: str, *, name: str, timeout: float) -> Any:
+    """A client ``name`` of the scheduler at ``address``. Raises ExecutionError after ``timeout`` seconds."""
     from distributed import Client
 
-    for name in _TALKERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for talker in _TALKERS:
+        logging.getLogger(talker).setLevel(logging.CRITICAL)
     try:
-        return Client(address, timeout=timeout, set_as_default=False, name="designloop")
+        return Client(address, timeout=timeout, set_as_default=False, name=name)
     except (OSError, ValueError, TimeoutError) as error:
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExecutionError(
@@ -57,11 +57,11 @@ def queued(settings: Mapping[str, Any], *, workers: int, logs: Path) -> Any:
 
     ``logs``: where the workers' own output goes, unless the settings say ``log_directory``.
 
-    Raises ExecutionError for a class that there is not, or settings that it does not take.
+    Raises ExecutionError where dask-jobqueue is missing, and for settings that the class does not take.
     """
     import dask
 
-    name = settings.get("class")
+    name = settings["class"]
     options = {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items() if key != "class"}
     options.setdefault("log_directory", str(logs))
     try:
@@ -70,9 +70,6 @@ def queued(settings: Mapping[str, Any], *, workers: int, logs: Path) -> Any:
         raise ExecutionError(
             "execution.cluster needs dask-jobqueue. Install it: pip install dask-jobqueue."
         ) from None
-    classes = [n for n in dir(dask_jobqueue) if n.endswith("Cluster") and n != "JobQueueCluster"]
-    if name not in classes:
-        raise ExecutionError(f"execution.cluster.class is {name!r}. Write one of {', '.join(classes)}.")
     with dask.config.set(_ONCE):
         try:
             cluster = getattr(dask_jobqueue, name)(**options)

@@ -14,17 +14,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from designloop.execution.attempt import from_json, read, to_json, write
 from designloop.execution.base import Outcome, Task
+from designloop.execution.dask_children import CHILDREN
 from designloop.execution.processes import Processes
 from designloop.execution.tied import Tied
 
 BEGAN = "began"
 _CHECK = 0.25
-"""Seconds between two looks whether an attempt was cancelled."""
+"""Seconds between two looks whether the Dask worker closes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,21 +45,9 @@ class Order:
     memory_limit: int | None
 
 
-# They live as long as the Dask worker: child processes that have loaded an oracle, and attempts to end.
-_idle: dict[tuple[Any, ...], list[Processes]] = {}
-_cancelled: set[tuple[str, str]] = set()
-
-
-def stop(run: str, key: str) -> None:
-    """End the attempt ``key`` if it runs here."""
-    _cancelled.add((run, key))
-
-
 def dismiss(run: str) -> None:
     """End the idle child processes of a run."""
-    for kind in [kind for kind in _idle if kind[0] == run]:
-        for executor in _idle.pop(kind):
-            executor.close()
+    CHILDREN.dismiss(run)
 
 
 def note(client: Any, *, run: str, key: str, text: str | bytes) -> None:
@@ -107,23 +97,23 @@ def lost(reason: str) -> Outcome:
 
 
 class _Ended(Exception):  # noqa: N818 - nobody waits for the answer any more
-    """The attempt was cancelled, or its Dask worker closes."""
+    """The Dask worker closes, or its scheduler has forgotten the run."""
 
 
 def _ask(order: Order, task: Task, *, shared: bool) -> Outcome:
-    from distributed import Status, get_worker
+    from distributed import Status, get_client, get_worker
 
-    worker, mine = get_worker(), (order.run, task.key)
-    if mine in _cancelled:
-        _cancelled.discard(mine)
-        raise _Ended
-    with _executor(order) as executor, _room(task, shared=shared) as placed:
+    worker = get_worker()
+    kind = (order.run, order.oracle, order.threads, order.time_limit, order.memory_limit)
+    with (
+        CHILDREN.one(kind, make=partial(_child, order), client=get_client()) as executor,
+        _room(task, shared=shared) as placed,
+    ):
         executor.handle(placed)
         executor.start(placed)
         while not (done := executor.ended(_CHECK)):
             # A worker that lost its scheduler would wait for this thread, and the next attempt for its slot.
-            if mine in _cancelled or worker.status in (Status.closing, Status.closed, Status.failed):
-                _cancelled.discard(mine)
+            if worker.status in (Status.closing, Status.closed, Status.failed):
                 raise _Ended
     outcome = done[0][1]
     return outcome if shared else replace(outcome, artifacts={})
@@ -139,21 +129,8 @@ def _room(task: Task, *, shared: bool) -> Iterator[Task]:
         yield replace(task, context=replace(task.context, directory=Path(directory), answers=None))
 
 
-@contextmanager
-def _executor(order: Order) -> Iterator[Processes]:
-    """A child process that has loaded the oracle, or is about to; kept for the next attempt."""
-    kind = (order.run, order.oracle, order.threads, order.time_limit, order.memory_limit)
-    idle = _idle.setdefault(kind, [])
-    executor = idle.pop() if idle else _child(order)
-    try:
-        yield executor
-    except BaseException:
-        executor.close(kill=True)
-        raise
-    idle.append(executor)
-
-
 def _child(order: Order) -> Processes:
+    """A child process that is about to load the oracle."""
     import psutil
     from distributed import get_client, get_worker
 

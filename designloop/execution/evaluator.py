@@ -109,7 +109,8 @@ def _answer(oracle: Evaluate, task: Task) -> bytes:
         outcome = _invalid(f"the oracle's answer is none: {type(error).__name__}: {error}")
     except BaseException as error:
         traceback.print_exc()
-        outcome = Outcome(status="failed", cause="error", reason=f"{type(error).__name__}: {error}")
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        outcome = Outcome(status="failed", cause="error", reason=reason)
     if outcome.reason and len(outcome.reason) > REASON:
         outcome = replace(outcome, reason=f"{outcome.reason[:REASON]} ...")
     try:

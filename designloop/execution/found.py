@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from designloop.execution import tree
 from designloop.execution.attempt import read
 from designloop.execution.base import Outcome
 
 _CLOCK = 2.0
 """Seconds by which the system's account of a start time may move: it depends on the wall clock."""
-_GOODBYE = 10.0
 
 
 class Found:
-    """``path`` is where its outcome will be; ``pid`` and ``started`` say which worker has it."""
+    """``path`` is where its outcome will be; ``pid`` and ``started`` say which worker has it.
 
-    def __init__(self, path: Path, *, pid: int | None, started: float | None) -> None:
-        self._path, self._pid, self._started = path, pid, started
+    It has been at work since ``begun``, where that is known, in seconds since the epoch.
+    """
+
+    def __init__(
+        self, path: Path, *, pid: int | None, started: float | None, begun: float | None = None
+    ) -> None:
+        self._path, self._pid, self._started, self._begun = path, pid, started, begun
 
     def is_alive(self) -> bool:
         """Whether the worker is there, and no other process that got its number later."""
@@ -46,16 +46,6 @@ class Found:
         outcome = self.outcome()
         if outcome is None and not is_alive:
             reason = f"the worker process {self._pid} is gone without an outcome"
-            return Outcome(status="failed", cause="lost", reason=reason)
+            seconds = max(0.0, time.time() - self._begun) if self._begun else 0.0
+            return Outcome(status="failed", cause="lost", reason=reason, seconds=seconds)
         return outcome
-
-    def kill(self) -> None:
-        """Kill the worker and what it runs."""
-        if self._pid is None or not self.is_alive():
-            return
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGTERM)  # upon which it kills all that is below it
-            end = time.monotonic() + _GOODBYE
-            while self.is_alive() and time.monotonic() < end:
-                time.sleep(0.02)
-        tree.kill_session(self._pid)

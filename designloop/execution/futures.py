@@ -73,9 +73,9 @@ class Futures:
     """Runs up to ``slots`` attempts at once in ``pool``, which stays the caller's and is not shut down here.
 
     A pool can neither stop what it runs nor be asked about it later. So there are no limits of time and
-    memory, an attempt that is cancelled runs on unheard, what the oracle prints goes where the pool's output
-    goes, and after a crash only attempts that had ended are found again. In a pool of threads the oracle is
-    one object for all. ``folder`` takes the outcomes and exists.
+    memory, what the oracle prints goes where the pool's output goes, and after a crash only attempts that had
+    ended are found again. In a pool of threads the oracle is one object for all. ``folder`` takes the
+    outcomes and exists.
     """
 
     kind = "future"
@@ -83,7 +83,7 @@ class Futures:
     def __init__(self, oracle: Evaluate, *, folder: Path, pool: Executor, slots: int) -> None:
         self.slots = slots
         self._parcel, self._folder, self._pool = Parcel(oracle), folder.absolute(), pool
-        self._running: dict[str, tuple[Task, Future[Outcome]]] = {}
+        self._running: set[str] = set()
         self._done: queue.SimpleQueue[tuple[Task, Outcome]] = queue.SimpleQueue()
 
     def handle(self, task: Task) -> dict[str, Any]:
@@ -92,13 +92,12 @@ class Futures:
 
     def start(self, task: Task) -> None:
         """Submit it; a pool that takes nothing any more has lost it."""
+        self._running.add(task.key)
         try:
             future = self._pool.submit(evaluated, self._parcel, task, self._path(task))
         except RuntimeError as error:  # a broken pool, or one that was shut down
-            self._running[task.key] = (task, Future())
             self._done.put((task, _lost(error)))
             return
-        self._running[task.key] = (task, future)
         future.add_done_callback(lambda future: self._done.put((task, _outcome(future))))
 
     def adopt(self, task: Task, handle: Mapping[str, Any]) -> bool:  # noqa: ARG002 - the contract's signature
@@ -106,7 +105,7 @@ class Futures:
         outcome = read(self._path(task))
         if outcome is None:
             return False
-        self._running[task.key] = (task, Future())
+        self._running.add(task.key)
         self._done.put((task, outcome))
         return True
 
@@ -117,30 +116,20 @@ class Futures:
         while not found and (self._running or end is not None):
             left = None if end is None else max(0.0, end - time.monotonic())
             try:
-                found += self._heard(self._done.get(timeout=left))
+                found.append(self._done.get(timeout=left))
             except queue.Empty:
                 break
         while not self._done.empty():
-            found += self._heard(self._done.get())
+            found.append(self._done.get())
+        self._running -= {task.key for task, _ in found}
         return found
 
-    def cancel(self, task: Task) -> None:
-        """Do not begin it; one that has begun cannot be stopped, but its outcome is not told."""
-        if task.key in self._running:
-            self._running.pop(task.key)[1].cancel()
-
-    def close(self, *, kill: bool = False) -> None:
-        """Let go; ``kill`` keeps what has not begun from beginning. The pool stays open."""
-        for _, future in self._running.values() if kill else ():
-            future.cancel()
+    def close(self) -> None:
+        """Let go. The pool stays open."""
         self._running.clear()
 
     def _path(self, task: Task) -> Path:
         return self._folder / f"{task.key}.json"
-
-    def _heard(self, ended: Ended) -> list[Ended]:
-        """The attempt, unless it was cancelled."""
-        return [ended] if self._running.pop(ended[0].key, None) else []
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:

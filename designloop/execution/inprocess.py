@@ -46,10 +46,6 @@ class InProcess:
         task = self._begun.popleft()
         return ((task, attempt(self._oracle, task)),)
 
-    def cancel(self, task: Task) -> None:
-        """Forget it."""
-        self._begun = deque(t for t in self._begun if t.key != task.key)
-
-    def close(self, *, kill: bool = False) -> None:  # noqa: ARG002 - the contract's signature
+    def close(self) -> None:
         """Forget everything."""
         self._begun.clear()

@@ -5,6 +5,7 @@ The task file holds the name of the oracle's file beside it and the task; the ou
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import pickle
 import sys
@@ -74,6 +75,7 @@ def keep(outcome: Outcome, path: Path) -> None:
 def main() -> None:
     """Evaluate the task file that the command line names."""
     path = Path(sys.argv[1])
+    faulthandler.enable()
     keep(run(path), outcome_path(path))
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +66,7 @@ class Launched:
                 start_new_session=True,
             )
         self.channel = Channel(mine)
+        self._begun = time.monotonic()
         with suppress(psutil.Error):
             self.started = round(psutil.Process(self.pid).create_time(), 2)
 
@@ -83,7 +85,12 @@ class Launched:
 
     def begin(self, task: Task, path: Path) -> None:
         """Send a task, whose outcome goes to ``path``; raises OSError where the worker is gone."""
+        self._begun = time.monotonic()
         self.channel.send(pickle.dumps((path, task)))
+
+    def since(self) -> float:
+        """Seconds since it was sent its last task."""
+        return time.monotonic() - self._begun
 
     def arrived(self) -> tuple[list[Mapping[str, Any]], bool]:
         """Its messages, and whether it is still there."""

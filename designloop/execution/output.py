@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from designloop.execution.words import TAIL, last_words
 
 FILE = "output.txt"
 LIMIT = 10_000_000
 """Bytes of the file, about; of longer output the middle is left out."""
 
-_TAIL = 100_000
-_LINES, _WIDTH = 10, 300
-_CHATTER = re.compile(
-    r"Extension modules:|Current thread 0x|Thread 0x|\s+File \"(<frozen |.*/designloop/execution/)"
-)
-"""What Python's report of a crash says of the worker, not of the oracle."""
+
+class Bounded:
+    """Passes bytes on to ``write``, at most ``LIMIT`` of them: the beginning at once, the end at the end."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write, self._size = write, 0
+        self.tail = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """Bytes that were printed."""
+        self._write(data[: max(0, LIMIT - TAIL - self._size)])
+        self._size += len(data)
+        self.tail += data
+        del self.tail[:-TAIL]
+
+    def end(self) -> None:
+        """No more will come: add the end of what was too long."""
+        missing = self._size - (LIMIT - TAIL)
+        if missing > 0:
+            cut = missing - len(self.tail)
+            note = f"\n[... {cut} bytes left out ...]\n" if cut > 0 else ""
+            self._write(note.encode() + bytes(self.tail[-missing:]))
 
 
 class Output:
@@ -25,12 +43,11 @@ class Output:
     def __init__(self) -> None:
         self._path: Path | None = None
         self._file: BinaryIO | None = None
-        self._size = 0
-        self._tail = bytearray()
+        self._printed = Bounded(self._write)
 
     def begin(self, folder: Path | None) -> None:
         """An attempt begins with this folder of its own; None: nothing is kept but the last lines."""
-        early, self._tail, self._size = bytes(self._tail), bytearray(), 0
+        early, self._printed = bytes(self._printed.tail), Bounded(self._write)
         self._path = folder / FILE if folder else None
         if self._path:
             with suppress(OSError):
@@ -39,34 +56,24 @@ class Output:
 
     def take(self, data: bytes) -> None:
         """Bytes that were printed; a file that cannot be written costs its content, never the attempt."""
-        room = max(0, LIMIT - _TAIL - self._size) if self._path else 0
-        with suppress(OSError):
-            self._write(data[:room])
-        self._size += len(data)
-        self._tail += data
-        del self._tail[:-_TAIL]
+        self._printed.take(data)
 
     def end(self) -> None:
         """The attempt is over: add the end of what was too long, and close the file."""
-        missing = self._size - (LIMIT - _TAIL)
-        if self._path and missing > 0:
-            cut = missing - len(self._tail)
-            note = f"\n[... {cut} bytes left out ...]\n" if cut > 0 else ""
-            with suppress(OSError):
-                self._write(note.encode() + bytes(self._tail[-missing:]))
+        self._printed.end()
         if self._file:
             with suppress(OSError):
                 self._file.close()
-        self._file, self._path, self._tail, self._size = None, None, bytearray(), 0
+        self._file, self._path, self._printed = None, None, Bounded(self._write)
 
     def last_words(self) -> str:
         """The last lines, to be added to a reason; empty where there are none."""
-        lines = [line.rstrip() for line in self._tail.decode("utf-8", "replace").splitlines()]
-        lines = [line[:_WIDTH] for line in lines if line and not _CHATTER.match(line)][-_LINES:]
-        return "".join(["\nIts last words:", *(f"\n  {line}" for line in lines)]) if lines else ""
+        return last_words(bytes(self._printed.tail))
 
     def _write(self, data: bytes) -> None:
-        if data and self._path:
+        if not data or not self._path:
+            return
+        with suppress(OSError):
             if self._file is None:
                 self._file = self._path.open("wb", buffering=0)
             self._file.write(data)

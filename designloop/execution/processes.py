@@ -67,6 +67,7 @@ class Processes:
             "kind": self.kind,
             "pid": worker.pid,
             "started": worker.started,
+            "begun": round(time.time(), 2),
             "directory": str(task.context.directory),
             "outcome": str(self._path(task)),
         }
@@ -81,7 +82,12 @@ class Processes:
 
     def adopt(self, task: Task, handle: Mapping[str, Any]) -> bool:
         """Whether its outcome waits in the file, or the worker that has it is alive."""
-        found = Found(self._path(task), pid=handle.get("pid"), started=handle.get("started"))
+        found = Found(
+            self._path(task),
+            pid=handle.get("pid"),
+            started=handle.get("started"),
+            begun=handle.get("begun"),
+        )
         # The file is asked last: a worker writes it before it goes.
         if not found.is_alive() and found.outcome() is None:
             return False
@@ -102,18 +108,6 @@ class Processes:
                 left = _LOOK if left is None else min(left, _LOOK)
             wait([worker.channel.fileno() for _, worker in self._busy.values()], left)
 
-    def cancel(self, task: Task) -> None:
-        """Kill its processes; a worker that has not begun it is free again."""
-        self._ready = [(t, o) for t, o in self._ready if t.key != task.key]
-        if task.key in self._reserved:
-            self._idle.append(self._reserved.pop(task.key))
-        elif task.key in self._busy:
-            _, worker = self._busy.pop(task.key)
-            worker.terminate()
-            worker.wait()
-        elif task.key in self._found:
-            self._found.pop(task.key)[1].kill()
-
     def close(self, *, kill: bool = False) -> None:
         """End the idle workers. Those at work go on to the end of their attempts, or are killed with them."""
         going = [*self._idle, *self._reserved.values()]
@@ -125,8 +119,6 @@ class Processes:
                 going.append(worker)
             else:
                 worker.detach()
-        for _, found in self._found.values() if kill else ():
-            found.kill()
         for worker in going:
             worker.wait()
         self._idle, self._reserved, self._busy, self._found, self._ready = [], {}, {}, {}, []
@@ -163,10 +155,11 @@ class Processes:
 
     def _bereaved(self, task: Task, worker: Launched) -> Outcome:
         """The outcome of an attempt whose worker is gone."""
-        reason = worker.epitaph()
+        seconds, reason = worker.since(), worker.epitaph()
         worker.release()
         worker.wait()
-        return read(self._path(task)) or Outcome(status="failed", cause="lost", reason=reason)
+        lost = Outcome(status="failed", cause="lost", reason=reason, seconds=seconds)
+        return read(self._path(task)) or lost
 
 
 def _packed(oracle: Evaluate) -> BinaryIO:

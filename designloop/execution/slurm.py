@@ -2,8 +2,9 @@
 
 A job is submitted held, so that its number is in the journal before anything runs, and then released. It runs
 ``python -m designloop.execution.job`` on the run's folder, which must be on a file system that the nodes
-share, and leaves its outcome there; the campaign may be gone meanwhile. Jobs are never requeued: one attempt,
-one job, one outcome.
+share, and leaves its outcome there; the campaign may be gone meanwhile. What it prints is bounded by
+``python -m designloop.execution.bounded`` around it. Jobs are never requeued: one attempt, one job, one
+outcome.
 
 How often Slurm is asked: submitting, releasing and cancelling take one command each; the states of all jobs
 together take one ``squeue``, a second after something began, then ever more rarely down to once in ten
@@ -23,15 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from designloop.errors import ExecutionError
-from designloop.execution import job, polling, slurm_queue
+from designloop.execution import bounded, job, polling, slurm_queue
 from designloop.execution.attempt import read
 from designloop.execution.base import Ended, Evaluate, Outcome, Task
 from designloop.execution.launched import THREADS
 from designloop.execution.slurm_options import options
 from designloop.execution.slurm_verdict import verdict
 
+_SILENCE, _SILENCE_AT_FIRST = 60.0, 10.0
+"""Seconds for which a silent Slurm is asked again before a job is not submitted, or a run is not begun."""
 _GRACE = 2.0
 """Seconds in which the file of a job that has ended may still come into sight."""
+_PYTHON = (sys.executable, "-P", "-m")
 _SCRIPT = '#!/bin/sh\nexec "$@"\n'
 
 
@@ -61,7 +65,7 @@ class OnSlurm:
     """Runs each attempt as a job. ``folder`` lies on a shared file system; ``name`` is the run's, unique.
 
     ``queue``: see ``slurm_options.options``. ``time_limit`` in seconds, ``memory_limit`` in bytes. Raises
-    ExecutionError where this machine has no Slurm, or for an option that no job has.
+    ExecutionError where this machine has no Slurm, where that is silent, or for options that it refuses.
     """
 
     kind = "slurm"
@@ -87,19 +91,22 @@ class OnSlurm:
         self._stored: Path | None = None
         self._jobs: dict[str, str] = {}
         self._watched: dict[str, Task] = {}
-        self._known: dict[str, slurm_queue.Job] | None = None
+        self._known = slurm_queue.patiently(slurm_queue.mine, patience=_SILENCE_AT_FIRST)
+        slurm_queue.rehearse(self._options)
         self._unreleased: set[str] = set()
+        self._is_tidy = False
         self._silent_since: dict[str, float] = {}
         self._pace = Pace()
 
     def handle(self, task: Task) -> dict[str, Any]:
         """Submit the job, held. Raises ExecutionError where Slurm refuses it."""
+        self._drop_leftovers()
         if self._stored is None:
-            self._drop_leftovers()
             self._stored = job.dump_oracle(self._oracle, folder=self._folder)
             (self._folder / "job.sh").write_text(_SCRIPT)
         job.dump(task, oracle=self._stored, path=self._file(task))
-        number = slurm_queue.submit(self._arguments(task))
+        arguments = self._arguments(task)
+        number = slurm_queue.patiently(lambda: slurm_queue.submit(arguments), patience=_SILENCE)
         self._jobs[task.key] = number
         return {"kind": self.kind, "job": number, "name": self._name(task)}
 
@@ -126,18 +133,10 @@ class OnSlurm:
             self._collect, timeout, is_idle=lambda: not self._watched, pause=0.05, longest=1.0
         )
 
-    def cancel(self, task: Task) -> None:
-        """Cancel its job."""
-        self._watched.pop(task.key, None)
+    def close(self) -> None:
+        """Let the jobs go on."""
         with suppress(ExecutionError):
-            slurm_queue.cancel([self._jobs.pop(task.key)])
-        self._tidy(task)
-
-    def close(self, *, kill: bool = False) -> None:
-        """Let the jobs go on, or cancel them."""
-        if kill and self._jobs:
-            with suppress(ExecutionError):
-                slurm_queue.cancel(self._jobs.values())
+            self._drop_leftovers()
         self._watched.clear()
         self._jobs.clear()
         self._unreleased.clear()
@@ -159,7 +158,8 @@ class OnSlurm:
         return [
             f"--job-name={self._name(task)}", f"--output={output}", "--open-mode=truncate", "--no-requeue",
             *self._options, str(self._folder / "job.sh"),
-            "/usr/bin/env", *threads, sys.executable, "-P", "-m", job.__name__, str(self._file(task)),
+            "/usr/bin/env", *threads, *_PYTHON, bounded.__name__,
+            *_PYTHON, job.__name__, str(self._file(task)),
         ]  # fmt: skip
 
     def _watch(self, task: Task) -> None:
@@ -167,27 +167,28 @@ class OnSlurm:
         self._unreleased.add(task.key)
         self._pace.begin()
 
-    def _survey(self) -> dict[str, slurm_queue.Job]:
-        if self._known is None:
-            self._known = slurm_queue.mine()
-        return self._known
-
     def _knows(self, number: str, name: str) -> bool:
         try:
-            found = self._survey().get(number) or slurm_queue.examine(number)
+            found = self._known.get(number) or slurm_queue.examine(number)
         except ExecutionError:
             return True
         return found is not None and found.name == name
 
     def _drop_leftovers(self) -> None:
-        """Cancel this run's jobs that no record knows: the campaign died between submitting and recording."""
+        """Cancel held jobs of this run that no record knows: it died between submitting and recording.
+
+        Once, and not before everything that is recorded has been adopted. Raises ExecutionError.
+        """
+        if self._is_tidy:
+            return
         unknown = [
             number
-            for number, found in self._survey().items()
-            if found.name.startswith(self._prefix) and not found.ended and number not in self._jobs.values()
+            for number, found in self._known.items()
+            if found.name.startswith(self._prefix) and found.held and number not in self._jobs.values()
         ]
         if unknown:
             slurm_queue.cancel(unknown)
+        self._is_tidy = True
 
     def _collect(self) -> list[Ended]:
         # Listing the folder makes a network file system look; a single file may be answered from memory.
@@ -195,6 +196,8 @@ class OnSlurm:
         there = [key for key in self._watched if f"{key}.json" in present]
         done = [self._close_books(key, read(self._folder / f"{key}.json")) for key in there]
         if self._watched and self._pace.due():
+            with suppress(ExecutionError):
+                self._drop_leftovers()
             done += [self._judge(key) for key in self._silent()]
             self._pace.asked(soon=bool(self._silent_since))
         return [ended for ended in done if ended is not None]
@@ -206,7 +209,7 @@ class OnSlurm:
             found = slurm_queue.states(numbers)
         except ExecutionError:
             return []
-        self._release([n for n, seen in found.items() if seen.held and numbers[n] in self._unreleased])
+        self._release([n for n, seen in found.items() if seen.held and numbers.get(n) in self._unreleased])
         now = time.monotonic()
         over = [n for n in numbers if n not in found or found[n].ended]
         return [numbers[n] for n in over if now - self._silent_since.setdefault(n, now) >= _GRACE]

@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from designloop.errors import ExecutionError
 
+Answer = TypeVar("Answer")
 _ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
           "PREEMPTED", "REVOKED", "TIMEOUT"}  # fmt: skip
 _SILENCE = re.compile(
@@ -19,6 +21,8 @@ _SILENCE = re.compile(
     r"unexpected message|try again|temporarily unable|communication connection failure",
     re.IGNORECASE,
 )
+_WRONG = re.compile(r"\binvalid\b|unrecognized option", re.IGNORECASE)
+"""What sbatch says of options; of a cluster that is full or away it says other words."""
 _ANSWER_WITHIN = 60.0
 """Seconds for one command; Slurm's own default for a message is 10."""
 
@@ -60,20 +64,39 @@ def require() -> None:
         )
 
 
-def submit(arguments: Sequence[str], *, patience: float = 60.0) -> str:
-    """Submit a held job; its id. Asks again for ``patience`` seconds while Slurm does not answer.
+def patiently(question: Callable[[], Answer], *, patience: float) -> Answer:
+    """The answer to a question, asked again for ``patience`` seconds while Slurm is silent.
 
-    A job whose id got lost in such a silence stays held and never runs. Raises ExecutionError.
+    Raises ExecutionError.
     """
     deadline, pause = time.monotonic() + patience, 1.0
     while True:
         try:
-            return _ask(["sbatch", "--parsable", "--hold", *arguments]).strip().split(";")[0]
+            return question()
         except Unreachable:
             if time.monotonic() + pause > deadline:
                 raise
         time.sleep(pause)
         pause *= 2
+
+
+def rehearse(arguments: Sequence[str]) -> None:
+    """Raise ExecutionError for options that no job here can have; that none is free now is no reason."""
+    try:
+        _ask(["sbatch", "--test-only", *arguments, "--wrap=true"])
+    except Unreachable:
+        raise
+    except ExecutionError as error:
+        if _WRONG.search(str(error)):
+            raise ExecutionError(f"execution.queue: {error}. 'sinfo' shows what there is.") from None
+
+
+def submit(arguments: Sequence[str]) -> str:
+    """Submit a held job; its id. Raises ExecutionError.
+
+    A job whose id gets lost because Slurm is silent stays held and never runs.
+    """
+    return _ask(["sbatch", "--parsable", "--hold", *arguments]).strip().split(";")[0]
 
 
 def release(ids: Iterable[str]) -> None:

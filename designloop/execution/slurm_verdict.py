@@ -9,6 +9,7 @@ from pathlib import Path
 
 from designloop.execution.base import Outcome
 from designloop.execution.slurm_queue import Job
+from designloop.execution.words import TAIL, last_words
 from designloop.oracle import Cause
 
 _CAUSES: dict[str, Cause] = {
@@ -20,20 +21,19 @@ _CAUSES: dict[str, Cause] = {
 }
 """Every other state is the cluster's doing: lost."""
 _TOO_MUCH = re.compile(r"^\s*slurmstepd.*(exceeded.* memory limit|oom.kill)", re.MULTILINE | re.IGNORECASE)
-_LINES = 5
 
 
 def verdict(number: str, job: Job | None, *, output: Path, time_limit: float | None) -> Outcome:
     """The failed attempt of job ``number``; ``output`` is the file of what it printed."""
     if job is None:
         return Outcome(status="failed", cause="lost", reason=f"Slurm no longer knows job {number}")
-    cause, words = _CAUSES.get(job.state, "lost"), _last_words(output)
-    if job.signal == signal.SIGKILL and _TOO_MUCH.search(words):
+    cause, printed = _CAUSES.get(job.state, "lost"), _end(output)
+    if job.signal == signal.SIGKILL and _TOO_MUCH.search(printed.decode(errors="replace")):
         # Where no control groups count the memory, Slurm kills, and says why only here.
         job, cause = replace(job, state="OUT_OF_MEMORY"), "memory"
     reason = f"job {number} {_how(job, time_limit)}"
     if cause == "crash":
-        reason += words
+        reason += last_words(printed)
     return Outcome(status="failed", cause=cause, reason=reason, seconds=job.seconds)
 
 
@@ -67,11 +67,11 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _last_words(output: Path) -> str:
+def _end(output: Path) -> bytes:
+    """The end of a file; nothing where it cannot be read."""
     try:
         with output.open("rb") as file:
-            file.seek(max(0, output.stat().st_size - 4096))
-            lines = file.read().decode(errors="replace").strip().splitlines()[-_LINES:]
+            file.seek(max(0, output.stat().st_size - TAIL))
+            return file.read()
     except OSError:
-        return ""
-    return "".join(["\nIts last words:", *(f"\n  {line}" for line in lines)]) if lines else ""
+        return b""

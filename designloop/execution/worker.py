@@ -74,7 +74,7 @@ class Worker:
         self._is_alone = False
         self._next_check = 0.0
         self._watch(campaign, self._hear_campaign)
-        self._signals = _child_signals()
+        self._signals = tree.child_signals()
         self._watch(self._signals, self._reap)
         self._evaluation: Evaluation | None = self._began()
 
@@ -247,16 +247,6 @@ class Worker:
             self._campaign.send(json.dumps(message).encode())
         except OSError:
             self._leave_alone()
-
-
-def _child_signals() -> socket.socket:
-    """Readable whenever a child has ended."""
-    reader, writer = socket.socketpair()
-    for end in (reader, writer):
-        end.setblocking(False)
-    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    return reader
 
 
 def main() -> None:

@@ -149,36 +149,18 @@ def test_only_what_had_ended_is_found_again(thread_pool: Executor, tmp_path: Pat
     assert later.ended(None) == []
 
 
-def test_a_cancelled_attempt_is_not_told(tmp_path: Path) -> None:
-    gate = Gate()
-    with ThreadPoolExecutor(1) as pool:
-        executor = Futures(gate, folder=tmp_path, pool=pool, slots=1)
-        running, waiting, kept = (task(tmp_path, n, "") for n in range(3))
-        begin(executor, running, waiting, kept)
-        assert gate.asked.acquire(timeout=10)
-        executor.cancel(running)
-        executor.cancel(waiting)
-        gate.open.set()
-        assert set(outcomes(executor)) == {kept.key}
-        assert executor.ended(None) == []
-    assert not (tmp_path / f"{waiting.key}.json").exists()
-
-
-@pytest.mark.parametrize("kill", [True, False])
-def test_closing_leaves_the_pool_open_and_kill_keeps_attempts_from_beginning(
-    tmp_path: Path, kill: bool
-) -> None:
+def test_closing_leaves_the_pool_open_and_what_was_begun_to_it(tmp_path: Path) -> None:
     gate = Gate()
     with ThreadPoolExecutor(1) as pool:
         executor = Futures(gate, folder=tmp_path, pool=pool, slots=1)
         begin(executor, task(tmp_path, 0, ""), task(tmp_path, 1, ""))
         assert gate.asked.acquire(timeout=10)
-        executor.close(kill=kill)
+        executor.close()
         assert executor.ended(None) == []
         gate.open.set()
         assert pool.submit(int, "3").result(10) == 3
     assert (tmp_path / "000-1.json").exists()
-    assert (tmp_path / "001-1.json").exists() == (not kill)
+    assert (tmp_path / "001-1.json").exists()
 
 
 def test_any_object_that_submits_is_a_pool(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def resumed(tmp_path: Path) -> Iterator[Processes]:
     """The executor of the next process; it needs the folder only when it begins."""
     executor = Processes(Hostile(), folder=tmp_path / "attempts", workers=2)
     yield executor
-    executor.close(kill=True)
+    executor.close()
 
 
 def test_an_attempt_at_work_goes_on_and_is_awaited(tmp_path: Path, resumed: Processes) -> None:
@@ -168,26 +168,28 @@ def test_a_handle_of_another_engine_is_found_by_its_outcome_alone(tmp_path: Path
     assert not resumed.adopt(task(tmp_path, 5, "answer"), {"kind": "job", "number": 18})
 
 
-def test_a_found_attempt_can_be_cancelled(tmp_path: Path, resumed: Processes) -> None:
+def test_a_worker_that_is_told_to_end_takes_all_of_its_attempt_with_it(
+    tmp_path: Path, resumed: Processes
+) -> None:
     killed = Killed(tmp_path, "hang_hard")
     hostile.until(lambda: pid_of(killed.tasks[0].context, "daemon"))
     assert resumed.adopt(killed.tasks[0], killed.handles[0])
-    resumed.cancel(killed.tasks[0])
-    assert killed.is_gone(0)
+    os.kill(killed.handles[0]["pid"], signal.SIGTERM)
+    outcome = outcomes(resumed)["000-1"]
+    assert outcome.cause == "lost"
+    assert 0 < outcome.seconds <= time.time() - killed.handles[0]["begun"]
     for name in ("child", "daemon"):
         assert not is_alive(pid_of(killed.tasks[0].context, name))
-    assert resumed.ended(None) == []
 
 
-@pytest.mark.parametrize("kill", [True, False])
-def test_found_attempts_live_on_unless_closing_kills(tmp_path: Path, resumed: Processes, kill: bool) -> None:
+def test_found_attempts_live_on(tmp_path: Path, resumed: Processes) -> None:
     killed = Killed(tmp_path, "slow")
     assert resumed.adopt(killed.tasks[0], killed.handles[0])
-    resumed.close(kill=kill)
-    assert killed.is_gone(0) == kill
+    resumed.close()
+    assert not killed.is_gone(0)
     killed.go(0)
     hostile.until(lambda: killed.is_gone(0))
-    assert (read(Path(killed.handles[0]["outcome"])) is None) == kill
+    assert read(Path(killed.handles[0]["outcome"])) is not None
 
 
 def test_new_attempts_run_beside_found_ones_and_wake_at_once(tmp_path: Path, resumed: Processes) -> None:

@@ -19,6 +19,7 @@ from support.clustered import FOLDER, Clustered, begin, evaluations, outcomes, t
 
 from designloop.errors import ExecutionError
 from designloop.execution import slurm, slurm_queue
+from designloop.execution.output import LIMIT
 from designloop.execution.slurm import OnSlurm
 from designloop.execution.slurm_options import options
 
@@ -54,24 +55,30 @@ def executor_in(run: Path, **settings: Any) -> OnSlurm:
 @needs_slurm
 def test_jobs_have_every_way_of_ending_told_from_the_others(cluster: Path) -> None:
     executor = executor_in(cluster, memory_limit=200_000_000)
-    modes = ["print", "raise", "signal", "exit 0", "exit 3", "memory 500_000_000", "sleep 60"]
+    modes = ["print", "raise", "signal", "exit 0", "exit 3", "memory 500_000_000", "flood", "sleep 60"]
     tasks = [task(cluster, mode, trial=i, x=2.5) for i, mode in enumerate(modes)]
     handles = begin(executor, *tasks)
     until(lambda: evaluations(tasks[-1]))
     subprocess.run(["scancel", str(handles[-1]["job"])], check=True)
     found = outcomes(executor, len(tasks))
     ended = [found[each.key] for each in tasks]
-    assert [o.cause for o in ended] == [None, "error", "crash", "crash", "crash", "memory", "lost"]
+    assert [o.cause for o in ended] == [None, "error", "crash", "crash", "crash", "memory", "crash", "lost"]
     assert ended[0].status == "completed"
     assert ended[0].metrics["y"].value == 2.5
     for outcome, reason in zip(
         ended[1:], ["no such beam", "killed by SIGSEGV", "without an outcome", "exit code 3", "more memory",
-                    "cancelled by"], strict=True
+                    "the last line", "cancelled by"], strict=True
     ):  # fmt: skip
         assert reason in str(outcome.reason)
     assert [len(evaluations(each)) for each in tasks] == [1] * len(tasks)
     assert (cluster / "trials" / "000" / "output.txt").read_text() == "the mesh is bad\n"
     assert not (cluster / "trials" / "001" / "output.txt").exists()
+    assert 'clustered.py", line' in str(ended[2].reason)
+    assert "designloop/execution" not in str(ended[2].reason)
+    flood = (cluster / "trials" / "006" / "output.txt").read_bytes()
+    assert len(flood) < LIMIT + 100
+    assert flood.startswith(b"x")
+    assert b"bytes left out" in flood
     assert not list((cluster / "attempts").glob("*.task"))
 
 
@@ -92,9 +99,8 @@ def test_a_campaign_that_was_killed_finds_its_jobs_again(cluster: Path) -> None:
     found |= outcomes(executor, 1)
     assert {outcome.status for outcome in found.values()} == {"completed"}
     assert set(found) == {short.key, held.key, long.key}
-    begin(executor, task(cluster, "print", trial=5))
-    assert slurm_queue.states([str(handles[3]["job"])])[str(handles[3]["job"])].state == "CANCELLED"
-    outcomes(executor, 1)
+    unrecorded = str(handles[3]["job"])
+    assert slurm_queue.states([unrecorded])[unrecorded].state == "CANCELLED"
     assert [len(evaluations(each)) for each in tasks] == [1, 1, 1, 0]
 
 
@@ -125,9 +131,10 @@ def killed_campaign(run: Path, modes: list[str]) -> list[dict[str, Any]]:
 
 @needs_slurm
 def test_an_option_that_slurm_refuses_is_told_at_once(cluster: Path) -> None:
-    executor = executor_in(cluster, queue={"partition": "nowhere"})
-    with pytest.raises(ExecutionError, match="refused 'sbatch'.*partition"):
-        executor.handle(task(cluster, "print"))
+    with pytest.raises(ExecutionError, match="execution.queue: .*partition.*nowhere"):
+        executor_in(cluster, queue={"partition": "nowhere"})
+    executor = executor_in(cluster, queue={"cpus": 10_000})
+    assert executor.handle(task(cluster, "print"))["job"], "such a node may be away for a while only"
 
 
 @pytest.mark.long
@@ -145,7 +152,7 @@ def test_a_cluster_of_dask_jobqueue_runs_its_workers_as_jobs(cluster: Path) -> N
         found = outcomes(executor, 2)
         assert [found[each.key].cause for each in tasks] == [None, "crash"]
     finally:
-        executor.close(kill=True)
+        executor.close()
     until(lambda: all(job.ended for job in slurm_queue.mine().values()))
 
 
@@ -155,9 +162,9 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     scripts = {
-        "sbatch": "echo x >> ids; wc -l < ids",
+        "sbatch": 'test "$1" = --test-only && exit; echo x >> ids; wc -l < ids',
         "squeue": "cat fail.answer >&2 && exit 1; cat squeue.answer; true",
-        "scontrol": 'test "$1" = release || cat "job-$4.answer"',
+        "scontrol": 'cat fail.answer >&2 && exit 1; test "$1" = release || cat "job-$4.answer"',
         "sacct": "cat sacct.answer",
         "scancel": "exit 0",
     }
@@ -220,13 +227,35 @@ def test_while_slurm_is_silent_nothing_is_lost(stand_ins: Path, run: Path) -> No
     executor = executor_in(run)
     running = task(run, "print")
     begin(executor, running)
+    again = executor_in(run)
     answer(stand_ins, "fail", "squeue: error: Unable to contact slurm controller (connect failure)")
     assert executor.ended(1.2) == []
-    again = executor_in(run)
     assert again.adopt(running, {"job": "1"})
     (stand_ins / "fail.answer").unlink()
     answer(stand_ins, "squeue", "1|RUNNING|x|None")
     assert again.ended(1.2) == []
+
+
+@pytest.mark.parametrize("how", ["awaiting", "submitting", "closing"])
+def test_a_held_job_that_no_record_knows_is_cancelled_and_no_other(
+    how: str, stand_ins: Path, run: Path
+) -> None:
+    recorded = task(run, "print")
+    mine, others = f"designloop:{run.name}:", f"designloop:{run.name}-2:"
+    rows = [
+        f"1|PENDING|{mine}000-1|JobHeldUser", f"2|PENDING|{mine}001-1|JobHeldUser",
+        f"3|PENDING|{others}001-1|JobHeldUser", f"4|RUNNING|{mine}002-1|None",
+        f"5|CANCELLED|{mine}003-1|JobHeldUser", "6|PENDING|another|JobHeldUser",
+    ]  # fmt: skip
+    answer(stand_ins, "squeue", "\n".join(rows))
+    executor = executor_in(run)
+    assert executor.adopt(recorded, {"job": "1"})
+    if how == "awaiting":
+        until(lambda: executor.ended(0.2) or any(call.startswith("scancel") for call in calls(stand_ins)))
+    elif how == "submitting":
+        begin(executor, task(run, "print", trial=5))
+    executor.close()
+    assert [call for call in calls(stand_ins) if call.startswith("scancel")] == ["scancel 2"]
 
 
 def test_many_jobs_are_asked_about_in_one_call(stand_ins: Path, run: Path) -> None:
@@ -268,7 +297,7 @@ def test_a_job_is_submitted_held_under_a_name_of_its_own_and_never_requeued(
 ) -> None:
     executor = executor_in(run, threads=3, time_limit=61.0, queue={"cpus": 4, "extra": ["--nice=100"]})
     executor.handle(task(run, "print", trial=31, attempt=2))
-    submitted = next(call for call in calls(stand_ins) if call.startswith("sbatch"))
+    submitted = next(call for call in calls(stand_ins) if "--parsable" in call)
     name = f"--job-name=designloop:{run.name}:031-2"
     for part in ("--hold", name, "--no-requeue", "--time=2", "--nice=100", "--cpus-per-task=4",
                  "OMP_NUM_THREADS=3"):  # fmt: skip

@@ -35,6 +35,11 @@ class Clustered:
             block = bytearray(int(amount))
             block[::4096] = b"1" * len(block[::4096])
             time.sleep(60)
+        elif mode == "flood":
+            for _ in range(12):
+                os.write(1, b"x" * 999_999 + b"\n")
+            os.write(1, b"the last line\n")
+            os._exit(1)
         elif mode == "sleep":
             time.sleep(float(amount))
         elif mode == "wait":

@@ -52,6 +52,10 @@ def raise_unruly(design: Mapping[str, Any], context: Context) -> Result:
     raise Unruly("no exception at all")
 
 
+def interrupt_itself(design: Mapping[str, Any], context: Context) -> Result:
+    raise KeyboardInterrupt
+
+
 def impossible(design: Mapping[str, Any], context: Context) -> Result:
     raise Infeasible("the beam is etched away", metrics={"margin": -1.0})
 
