@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from designloop.errors import OracleError
-from designloop.oracle import Context, Infeasible, Input, Oracle, Result, Value
+from designloop.oracle import Context, Failed, Infeasible, Input, Oracle, Result, Value
 
 Design = dict[str, Value]
 Answer = Result | Infeasible
@@ -120,7 +120,7 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def different(one: Answer, other: Answer, tolerance: float = 0.0) -> bool:
+def different(one: Answer, other: Answer | Failed, tolerance: float = 0.0) -> bool:
     """Whether two answers differ in kind, reason, names or numbers (relative ``tolerance``)."""
     if type(one) is not type(other) or one.metrics.keys() != other.metrics.keys():
         return True

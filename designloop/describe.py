@@ -50,6 +50,8 @@ def describe(declaration: Declaration) -> str:
     if declaration.labels:
         lines.append(f"LABELS: {', '.join(declaration.labels)}")
     lines.append(f"nature: {', '.join(nature)}")
+    if declaration.licences:
+        lines.append("licences: " + ", ".join(f"{n} ({k} each)" for n, k in declaration.licences.items()))
     if declaration.options:
         lines.append("options: " + ", ".join(f"{k}: {v}" for k, v in declaration.options.items()))
     margins = [o for o in declaration.outputs if o.margin]

@@ -26,11 +26,11 @@ from typing import Any, NamedTuple, cast
 
 from designloop.errors import OracleError
 from designloop.oracle import (
+    Answer,
     BatchOracle,
     Context,
     Declaration,
     FunctionOracle,
-    Infeasible,
     Oracle,
     Result,
     Value,
@@ -268,12 +268,12 @@ def _attribute(module: ModuleType, attribute: str, where: str) -> Any:
 
 
 class FileOracle:
-    """An oracle from a file, which pickles as its path so that a fresh process can load it again."""
+    """An oracle from a file, which pickles as its path and digest: a fresh process loads the same again."""
 
     def __init__(self, path: Path, attribute: str, options: Mapping[str, Value], oracle: Oracle) -> None:
         self._key = (str(path), attribute, dict(options))
         self._oracle = oracle
-        self.content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        self.content = _digest(path)
         """Digest of the file when it was loaded."""
 
     @property
@@ -291,19 +291,27 @@ class FileOracle:
         return self._oracle.evaluate(parameters, context)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as path, name and options."""
-        return (_again, self._key)
+        """Pickle as path, name, options and digest."""
+        return (_again, (*self._key, self.content))
 
 
 class FileBatchOracle(FileOracle):
     """A file's oracle that answers many designs at once."""
 
-    def evaluate_batch(
-        self, parameters: Sequence[Mapping[str, Value]], context: Context
-    ) -> Sequence[Result | Infeasible]:
+    def evaluate_batch(self, parameters: Sequence[Mapping[str, Value]], context: Context) -> Sequence[Answer]:
         """Ask the oracle in the file."""
         return cast(BatchOracle, self._oracle).evaluate_batch(parameters, context)
 
 
-def _again(path: str, attribute: str, options: Mapping[str, Value]) -> Oracle:
-    return _from_file(path, attribute, Path(path).parent, options)
+def _again(path: str, attribute: str, options: Mapping[str, Value], content: str) -> Oracle:
+    file = Path(path)
+    if file.is_file() and _digest(file) != content:
+        raise OracleError(
+            f"{file.name} has changed since the run loaded it: {path}. Put the old content back, or end the "
+            "run and resume it, so that one content answers."
+        )
+    return _from_file(path, attribute, file.parent, options)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -19,7 +19,7 @@ from __future__ import annotations
 import inspect
 import math
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
@@ -155,6 +155,8 @@ class Declaration:
     """Where outputs are statistics over realizations."""
     trained: bool = False
     """True where a trained model answers, which knows how sure it is."""
+    licences: Mapping[str, int] = field(default_factory=dict)
+    """Tokens that one evaluation holds, by the licence's name."""
 
     def __post_init__(self) -> None:
         for fidelity in self.fidelities:
@@ -174,6 +176,15 @@ class Declaration:
     def fidelity(self, name: str) -> Fidelity:
         """The declared fidelity ``name``; raises KeyError."""
         return next((f for f in self.fidelities if f.name == name), None) or _missing(name)
+
+
+def most_tokens(declarations: Iterable[Declaration]) -> dict[str, int]:
+    """Tokens that oracles hold which answer one after the other: of each licence what the greediest takes."""
+    found: dict[str, int] = {}
+    for declared in declarations:
+        for name, count in declared.licences.items():
+            found[name] = max(count, found.get(name, 0))
+    return found
 
 
 def _missing(name: str) -> typing.NoReturn:
@@ -300,6 +311,10 @@ def _failed(
     return Failed(reason, cause=cause, metrics=metrics, retry_after=retry_after, notes=notes)
 
 
+Answer = Result | Infeasible | Failed
+"""What an evaluation says of a design: Failed stands for a part of it, with the cause ``partial``."""
+
+
 @runtime_checkable
 class Oracle(Protocol):
     """Parameters in, observations out."""
@@ -318,26 +333,30 @@ class Oracle(Protocol):
 class BatchOracle(Oracle, Protocol):
     """An oracle that answers many designs at once, faster than one by one."""
 
-    def evaluate_batch(
-        self, parameters: Sequence[Mapping[str, Value]], context: Context
-    ) -> Sequence[Result | Infeasible]:
-        """One answer per design, in order; an infeasible design does not stop the others."""
+    def evaluate_batch(self, parameters: Sequence[Mapping[str, Value]], context: Context) -> Sequence[Answer]:
+        """One answer per design, in order; an infeasible or partial one does not stop the others."""
         ...
 
 
 def evaluate_many(
     oracle: Oracle, parameters: Sequence[Mapping[str, Value]], context: Context
-) -> list[Result | Infeasible]:
+) -> list[Answer]:
     """Answer many designs: in one call where the oracle can, one by one where it cannot."""
     if isinstance(oracle, BatchOracle):
         return list(oracle.evaluate_batch(parameters, context))
-    answers: list[Result | Infeasible] = []
-    for design in parameters:
-        try:
-            answers.append(oracle.evaluate(design, context))
-        except Infeasible as answer:
-            answers.append(answer)
-    return answers
+    return [answer_of(oracle, design, context) for design in parameters]
+
+
+def answer_of(oracle: Oracle, parameters: Mapping[str, Value], context: Context) -> Answer:
+    """The answer for one design, whole, partial or infeasible; any other failure is raised."""
+    try:
+        return oracle.evaluate(parameters, context)
+    except Infeasible as answer:
+        return answer
+    except Failed as failure:
+        if failure.cause != "partial":
+            raise
+        return failure
 
 
 def as_observations(metrics: Mapping[str, float | Observation]) -> dict[str, Observation]:

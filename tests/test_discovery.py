@@ -119,6 +119,13 @@ def test_a_file_oracle_reaches_a_fresh_process(folder):
     assert done.stdout.strip() == "8.0", done.stderr
 
 
+def test_a_file_that_changed_since_is_no_longer_the_run_s_oracle(folder):
+    blob = pickle.dumps(find("./beam.py:Many", folder=folder))
+    (folder / "beam.py").write_text(textwrap.dedent(BEAM) + "# a better mesh\n")
+    with pytest.raises(OracleError, match=r"beam\.py has changed since the run loaded it: /.*resume it"):
+        pickle.loads(blob)
+
+
 def test_a_folder_called_oracles_does_not_replace_the_shipped_ones(folder):
     for name in ("oracles", "designloop_oracles"):
         (folder / name).mkdir()

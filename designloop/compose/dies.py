@@ -17,13 +17,16 @@ from designloop.campaign.parts import REALIZATION
 from designloop.compose.notes import gathered
 from designloop.errors import OracleError
 from designloop.oracle import (
+    Answer,
     BatchOracle,
     Context,
+    Failed,
     Infeasible,
     Observation,
     Oracle,
     Result,
     Value,
+    answer_of,
     evaluate_many,
 )
 from designloop.reading.expression import Expression
@@ -37,7 +40,7 @@ WORKING = "yield.working_dies"
 """Metric of the share of dies that can exist at all."""
 
 Die = Mapping[str, float]
-Answers = Sequence[Result | Infeasible]
+Answers = Sequence[Answer]
 Array = NDArray[np.float64]
 
 
@@ -108,7 +111,7 @@ class Dies:
     def outcome(self, outcome: Outcome) -> Observation | None:
         """One outcome aggregated over the dies; None where the dies do not carry it."""
         if outcome.aggregate == "yield":
-            return self.share_in_spec()
+            return None if self.partial else self.share_in_spec()
         values = self.evaluate(outcome.expression)
         if values is None:
             return None
@@ -156,6 +159,11 @@ class Dies:
         """Names of the oracle's outputs."""
         return frozenset(output.name for output in self.campaign.declaration.outputs)
 
+    @property
+    def partial(self) -> Failed | None:
+        """The first answer of which outputs are missing, if there is one."""
+        return next((answer for answer in self.answers if isinstance(answer, Failed)), None)
+
     def working(self) -> NDArray[np.bool_]:
         """Which dies can exist, shape (dies,); a buckled or etched-away die cannot."""
         return np.array([isinstance(answer, Result) for answer in self.answers])
@@ -191,7 +199,7 @@ class Dies:
 
     def shares(self) -> dict[str, Observation]:
         """Under mode yield the share of sampled dies that work and that meet each spec, by metric."""
-        if self.campaign.objective.mode != "yield" or len(self.answers) < 2:
+        if self.campaign.objective.mode != "yield" or len(self.answers) < 2 or self.partial:
             return {}
         met = dict(zip(spec_metrics(self.campaign), self.met, strict=False))
         return {name: share(good[1:]) for name, good in {**met, WORKING: self.working()}.items()}
@@ -239,8 +247,8 @@ class CampaignOracle:
     def evaluate(self, design: Mapping[str, Value], context: Context) -> Result:
         """Every output at the nominal die, every outcome over the dies.
 
-        Raises Infeasible where the nominal die, or a die that the mode cannot do without, cannot exist;
-        what is known all the same comes with it.
+        Raises Infeasible where the nominal die, or a die that the mode cannot do without, cannot exist, and
+        Failed where a die lacks outputs; what is known all the same comes with it.
         """
         dies = self.dies(design, context)
         first = dies.answers[0]
@@ -253,6 +261,10 @@ class CampaignOracle:
         if reason:
             metrics.pop(self.campaign.objective.metric, None)
             raise Infeasible(reason, metrics=metrics, notes=notes)
+        if dies.partial:
+            reason, number = dies.partial.reason, dies.answers.index(dies.partial)
+            said = f"at {self._place(dies, number)}: {reason}" if number else reason
+            raise Failed(said, cause="partial", metrics=metrics, notes=notes)
         artifacts = first.artifacts if isinstance(first, Result) else {}
         return Result(metrics=metrics, artifacts=artifacts, notes=notes)
 
@@ -301,10 +313,10 @@ class CampaignOracle:
         if len(inputs) > 1 and isinstance(self.oracle, BatchOracle):
             seeds = tuple(c.seed for c in contexts) if self.campaign.realizations else ()
             return self.oracle.evaluate_batch(inputs, replace(context, seeds=seeds))
-        return [_ask(self.oracle, *pair) for pair in zip(inputs, contexts, strict=True)]
+        return [answer_of(self.oracle, *pair) for pair in zip(inputs, contexts, strict=True)]
 
-    def _check(self, answer: Result | Infeasible) -> None:
-        """Declared outputs and no others; an infeasible answer may leave some out."""
+    def _check(self, answer: Answer) -> None:
+        """Declared outputs and no others; an infeasible or partial answer may leave some out."""
         declared = {output.name for output in self.campaign.declaration.outputs}
         missing = declared - set(answer.metrics) if isinstance(answer, Result) else set()
         extra = set(answer.metrics) - declared
@@ -330,17 +342,14 @@ class CampaignOracle:
             return reason
         if self.campaign.objective.mode == "yield":
             return None
-        units = {v.name: v.unit for v in self.campaign.process}
-        where = ", ".join(f"{n} = {v:.4g} {units[n]}".rstrip() for n, v in dies.samples[bad[0]].items())
-        where = where or f"die {bad[0]}"
+        where = self._place(dies, bad[0])
         return f"{len(bad)} of {len(dies.answers)} dies cannot work; first at {where}: {reason}"
 
-
-def _ask(oracle: Oracle, values: Mapping[str, Value], context: Context) -> Result | Infeasible:
-    try:
-        return oracle.evaluate(values, context)
-    except Infeasible as answer:
-        return answer
+    def _place(self, dies: Dies, number: int) -> str:
+        """A die by the values of its process variables, else by its number."""
+        units = {v.name: v.unit for v in self.campaign.process}
+        values = [f"{n} = {v:.4g} {units[n]}".rstrip() for n, v in dies.samples[number].items()]
+        return ", ".join(values) or f"die {number}"
 
 
 def _context_of(context: Context, number: int) -> Context:

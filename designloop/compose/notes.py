@@ -12,16 +12,25 @@ ALONE = ""
 
 
 def gathered(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a trial records of how its answers came about: ``{"escalation": {stage: figures}}``.
+    """What a trial records of how its answers came about: the first one's notes, and ``escalation`` of all.
 
-    An answer notes ``{"escalation": {...}}``, or one such mapping per stage under ``stages``.
+    An answer notes ``{"escalation": {...}}``, or one such mapping per stage under ``stages``; the figures
+    are summed into ``{"escalation": {stage: figures}}``.
     """
     by_stage: dict[str, list[Mapping[str, Any]]] = {}
     for note in notes:
         for stage, said in {ALONE: note, **note.get("stages", {})}.items():
             if "escalation" in said:
                 by_stage.setdefault(stage, []).append(said["escalation"])
-    return {"escalation": {stage: summed(said) for stage, said in by_stage.items()}} if by_stage else {}
+    found = {"escalation": {stage: summed(said) for stage, said in by_stage.items()}} if by_stage else {}
+    return {**_own(notes[0]), **found}
+
+
+def _own(note: Mapping[str, Any]) -> dict[str, Any]:
+    """The notes of one answer but for figures of escalation, and stages that say nothing else."""
+    kept = {name: said for name, said in note.items() if name not in ("escalation", "stages")}
+    stages = {stage: own for stage, said in note.get("stages", {}).items() if (own := _own(said))}
+    return {**kept, "stages": stages} if stages else kept
 
 
 def escalations(notes: Mapping[str, Any], stage: str) -> Mapping[str, Any] | None:

@@ -24,9 +24,11 @@ from designloop.campaign.model import at_border
 from designloop.compose.draws import centre_and_sd, normal_draws, with_interval
 from designloop.errors import OracleError
 from designloop.oracle import (
+    Answer,
     BatchOracle,
     Context,
     Declaration,
+    Failed,
     Infeasible,
     Input,
     Observation,
@@ -37,7 +39,6 @@ from designloop.oracle import (
 )
 
 Values = Mapping[str, Value]
-Answer = Result | Infeasible
 Draw = dict[str, float]
 """Values of the outputs that feed others, by source; of one draw of their errors."""
 
@@ -55,7 +56,8 @@ class _Die:
     metrics: dict[str, Observation] = field(default_factory=dict)
     artifacts: dict[str, Path] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-    broken: str | None = None
+    ended: Infeasible | Failed | None = None
+    """What a stage said instead of a whole answer; no later stage is asked."""
 
     def open_draws(self, stage: Stage) -> list[int]:
         """Draws under which a stage is asked: where it is cheap, and something uncertain feeds it, all."""
@@ -67,8 +69,10 @@ class _Die:
     def answer(self) -> Answer:
         """What the stages answered together."""
         notes = {"stages": self.notes} if self.notes else {}
-        if self.broken is not None:
-            return Infeasible(self.broken, metrics=self.metrics, notes=notes)
+        if isinstance(self.ended, Infeasible):
+            return Infeasible(self.ended.reason, metrics=self.metrics, notes=notes)
+        if self.ended is not None:
+            return Failed(self.ended.reason, cause=self.ended.cause, metrics=self.metrics, notes=notes)
         return Result(metrics=self.metrics, artifacts=self.artifacts, notes=notes)
 
 
@@ -85,9 +89,9 @@ class Pipeline:
         return self.composition.declaration
 
     def evaluate(self, parameters: Values, context: Context) -> Result:
-        """Answer for one design. Raises Infeasible with what the stages before know."""
+        """Answer for one design. Raises Infeasible, or Failed, with what the stages before know."""
         answer = self.evaluate_batch([parameters], context)[0]
-        if isinstance(answer, Infeasible):
+        if not isinstance(answer, Result):
             raise answer
         return answer
 
@@ -100,7 +104,7 @@ class Pipeline:
         dies = [_Die(n, given, [{} for _ in range(count)]) for n, given in enumerate(parameters)]
         seeds = context.seeds or (context.seed,) * len(dies)
         for position, (stage, oracle) in enumerate(zip(self.composition.stages, self.oracles, strict=True)):
-            alive = [die for die in dies if die.broken is None]
+            alive = [die for die in dies if die.ended is None]
             own = [_seed(seeds[die.number], position, die.given.get(stage.realization, 0)) for die in alive]
             self._pass(stage, oracle, alive, own, _context_of(context, stage))
         return [die.answer for die in dies]
@@ -158,7 +162,10 @@ class Pipeline:
                 metrics = {n: with_interval(o, [_value(a, n) for a in drawn]) for n, o in metrics.items()}
             self._carry(stage, die, answers)
         else:
-            die.broken = f"{stage.name}: {nominal.reason}"
+            reason = f"{stage.name}: {nominal.reason}"
+            die.ended = (
+                Infeasible(reason) if isinstance(nominal, Infeasible) else Failed(reason, cause="partial")
+            )
         if nominal.notes:
             die.notes[stage.name] = dict(nominal.notes)
         is_last = stage is self.composition.stages[-1]

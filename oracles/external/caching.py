@@ -51,7 +51,7 @@ class Cache:
             return None
         try:
             entry: dict[str, Any] = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            kept = {name: Observation(value=float(number)) for name, number in entry["metrics"].items()}
+            kept = {name: Observation(**one) for name, one in entry["metrics"].items()}
             notes = {"cached": True, "folder": entry["folder"]}
             reason = entry["infeasible"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -66,7 +66,7 @@ class Cache:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         entry = {
-            "metrics": {name: one.value for name, one in answer.metrics.items()},
+            "metrics": {name: vars(one) for name, one in answer.metrics.items()},
             "infeasible": answer.reason if isinstance(answer, Infeasible) else None,
             "folder": folder.name,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from designloop.oracle import Value
@@ -111,7 +111,8 @@ def _needs(
     for key, link in (("needs", False), ("link", True)):
         for number, name in enumerate(getattr(spec, key)):
             with problems.at((*path, key, number)):
-                need = _need(inside(name), earlier, later, link=link)
+                unsure = {s for n, s in enumerate(earlier) if problems.below(("steps", n, "makes"))}
+                need = _need(inside(name), earlier, later, link=link, unsure=unsure)
                 taken = [n.target for n in found] + [str(t) for t in spec.templates]
                 if need.target in taken:
                     raise Refused(f"{need.target} comes from two places.", "Rename one of them.")
@@ -120,7 +121,9 @@ def _needs(
     return tuple(found)
 
 
-def _need(name: str, earlier: Mapping[str, Step], later: Sequence[str], *, link: bool) -> Need:
+def _need(
+    name: str, earlier: Mapping[str, Step], later: Sequence[str], *, link: bool, unsure: Collection[str]
+) -> Need:
     first, _, rest = name.partition("/")
     if rest and first in later:
         raise Refused(
@@ -130,7 +133,7 @@ def _need(name: str, earlier: Mapping[str, Step], later: Sequence[str], *, link:
     if not rest or first not in earlier:
         return Need(source=name, step=None, target=name, link=link)
     made = earlier[first].makes
-    if rest not in made:
+    if rest not in made and first not in unsure:
         raise Refused(
             f"{first} does not say that it makes {rest}.",
             f"{advice(rest, made, kind='files')} List it under makes.",

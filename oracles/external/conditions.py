@@ -20,6 +20,8 @@ class Names:
     def __init__(self) -> None:
         self.units: dict[str, str] = {}
         self.choices: dict[str, tuple[Value, ...]] = {}
+        self.refused: set[str] = set()
+        """Names of what was refused, so that nothing can be said of comparisons that use them."""
 
     def add(self, name: str, unit: str, choices: Sequence[Value] = ()) -> None:
         """Make ``name`` known; choices that are numbers compare as numbers."""
@@ -37,7 +39,8 @@ def parsed(texts: Sequence[str], names: Names, problems: Problems, path: Path_) 
         try:
             found += parse_comparison(text, units=names.units, choices=names.choices)
         except ExpressionError as error:
-            problems.add(place, error.what, error.instead or "", offset=error.offset)
+            if not names.refused & set(re.findall(r"\w+", text)):
+                problems.add(place, error.what, error.instead or "", offset=error.offset)
     return tuple(found)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from .program import Step
 
-_HARMLESS = ("description", "labels", "time_limit", "keep", "failures", "cache", "fidelities", "inherit")
+_HARMLESS = (
+    "description", "labels", "time_limit", "keep", "failures", "cache", "fidelities", "inherit", "licences",
+)  # fmt: skip
 """Keys that may change while a run goes on: they decide no number."""
 
 _LARGE = 10_000_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from designloop.oracle import Cause, Context, Failed, Infeasible, Result, Value, as_observations
+from designloop.oracle import Cause, Context, Failed, Infeasible, Result, Value
 
 from . import running, staging
 from .chain import MOST_ITEMS
@@ -106,7 +106,7 @@ class Evaluation:
 
     def _run(self, step: Step, folder: Path, item: Mapping[str, Any]) -> None:
         values = {**self._values(folder), **item}
-        wanted = [a.wanted.file for a in self.program.answers if a.wanted.step == step.name]
+        wanted = [f for a in self.program.answers if a.wanted.step == step.name for f in a.files]
         staging.clear(folder, [*wanted, *step.makes, *(r.file for r in step.reads), step.log, "exit.json"])
         sums, linked = staging.stage(step, folder, beside=self.program.folder, made=self.ran)
         self.staged |= sums
@@ -165,10 +165,11 @@ class Evaluation:
         if faults:
             cause: Cause = "partial" if known else "invalid"
             raise Failed("; ".join(faults) + ".", cause=cause, metrics=known, notes=self.notes)
-        hindrance = broken(self.program.guards, {**self.design, **self.read, **known})
+        values = {name: one.value for name, one in known.items()}
+        hindrance = broken(self.program.guards, {**self.design, **self.read, **values})
         if hindrance is not None:
-            shown = ", ".join(f"{n} = {known[n]:.6g}" for n in sorted(hindrance.names & set(known)))
+            shown = ", ".join(f"{n} = {values[n]:.6g}" for n in sorted(hindrance.names & set(values)))
             raise Failed(
                 f"{hindrance.text} does not hold: {shown}.", cause="guard", metrics=known, notes=self.notes
             )
-        return Result(metrics=as_observations(known), notes=self.notes)
+        return Result(metrics=known, notes=self.notes)

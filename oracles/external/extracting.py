@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from designloop import units
-from designloop.oracle import Failed
+from designloop.oracle import Failed, Observation
 
+from .chain import ONLY
 from .formats import Unreadable, content
-from .numbers import finite
+from .numbers import difference, finite
 from .paths import real_file
-from .program import Answer, Wanted
+from .program import Answer, Error, Share, Wanted
 
 _REDUCE: Mapping[str, Callable[[list[float]], float]] = {
     "mean": statistics.fmean,
@@ -22,6 +25,8 @@ _REDUCE: Mapping[str, Callable[[list[float]], float]] = {
     "sum": sum,
 }
 
+
+Convert = Callable[[float, str, str], float]
 
 LONGEST = 10_000
 """Characters of a text that later steps may use."""
@@ -33,12 +38,13 @@ def place(wanted: Wanted) -> str:
     where = {
         "json": f"key {spec.key or wanted.name}", "yaml": f"key {spec.key or wanted.name}",
         "csv": f"column {spec.column or wanted.name}", "table": f"column {spec.column or wanted.name}",
-        "text": f"pattern {spec.pattern!r}", "npz": f"array {spec.key or wanted.name}",
+        "text": f"pattern '{spec.pattern}'", "npz": f"array {spec.key or wanted.name}",
     }  # fmt: skip
-    return f"{wanted.file}, {where[spec.form]}"
+    folder = "" if wanted.step == ONLY else f"{wanted.step}/"
+    return f"{folder}{wanted.file}, {where[spec.form]}"
 
 
-def number(wanted: Wanted, folder: Path) -> float:
+def number(wanted: Wanted, folder: Path, *, convert: Convert = units.convert) -> float:
     """One number in its unit. Raises Unreadable with a whole clause: name, file, key, fault."""
     raw = _raw(wanted, folder)
     try:
@@ -46,7 +52,7 @@ def number(wanted: Wanted, folder: Path) -> float:
     except ValueError as error:
         raise Unreadable(f"{wanted.name} ({place(wanted)}) {error}") from None
     unit = wanted.spec.file_unit
-    return value if unit is None else float(units.convert(value, unit, wanted.spec.unit))
+    return value if unit is None else float(convert(value, unit, wanted.spec.unit))
 
 
 def _raw(wanted: Wanted, folder: Path) -> Any:
@@ -91,12 +97,12 @@ def _item(wanted: Wanted, raw: Any) -> Any:
 
 def metrics(
     answers: Sequence[Answer], folders: Mapping[str, Sequence[Path]]
-) -> tuple[dict[str, float], list[str]]:
+) -> tuple[dict[str, Observation], list[str]]:
     """Every output that can be read, and what is wrong with the others.
 
     ``folders``: where each step ran, one per item; a step that did not run is not in it.
     """
-    found: dict[str, float] = {}
+    found: dict[str, Observation] = {}
     faults: list[str] = []
     for answer in answers:
         try:
@@ -112,10 +118,60 @@ def metrics(
 
 
 def _answer(
-    answer: Answer, folders: Mapping[str, Sequence[Path]], found: Mapping[str, float]
-) -> float | None:
+    answer: Answer, folders: Mapping[str, Sequence[Path]], found: Mapping[str, Observation]
+) -> Observation | None:
     ran = folders.get(answer.wanted.step)
     if ran is None:
-        return found.get(answer.otherwise) if isinstance(answer.otherwise, str) else answer.otherwise
-    numbers = [number(answer.wanted, folder) for folder in ran]
-    return _REDUCE[answer.reduce](numbers) if answer.reduce else numbers[0]
+        if isinstance(answer.otherwise, str):
+            return found.get(answer.otherwise)
+        return None if answer.otherwise is None else Observation(value=answer.otherwise)
+    observed = [_observed(answer, folder) for folder in ran]
+    return _reduced(answer.reduce, observed) if answer.reduce else observed[0]
+
+
+def _observed(answer: Answer, folder: Path) -> Observation:
+    """One number with its errors. Raises Unreadable."""
+    name, value = answer.wanted.name, number(answer.wanted, folder)
+    shown = partial(units.format_quantity, unit=answer.wanted.spec.unit)
+    sem = None if answer.sem is None else _sem(answer.sem, value, folder)
+    lower = None if answer.lower is None else _bound("lower", answer.lower, value, folder)
+    upper = None if answer.upper is None else _bound("upper", answer.upper, value, folder)
+    if sem is not None and sem < 0:
+        raise Unreadable(f"sem of {name} is {shown(sem)}, below zero")
+    if lower is not None and lower > value:
+        raise Unreadable(f"lower of {name} is {shown(lower)}, above the value {shown(value)}")
+    if upper is not None and upper < value:
+        raise Unreadable(f"upper of {name} is {shown(upper)}, below the value {shown(value)}")
+    return Observation(value=value, sem=sem, lower=lower, upper=upper)
+
+
+def _sem(error: Error, value: float, folder: Path) -> float:
+    if isinstance(error, Share):
+        return error.part * abs(value)
+    return _read("sem", error, folder, convert=difference) if isinstance(error, Wanted) else error
+
+
+def _bound(side: Literal["lower", "upper"], error: Error, value: float, folder: Path) -> float:
+    if isinstance(error, Share):
+        return value + (error.part if side == "upper" else -error.part) * abs(value)
+    return _read(side, error, folder, convert=units.convert) if isinstance(error, Wanted) else error
+
+
+def _read(what: str, wanted: Wanted, folder: Path, *, convert: Convert) -> float:
+    try:
+        return number(wanted, folder, convert=convert)
+    except Unreadable as error:
+        raise Unreadable(f"{what} of {error}") from None
+
+
+def _reduced(how: str, observed: Sequence[Observation]) -> Observation:
+    """One value of many: errors of sampling are independent, bounds hold for each at the same time."""
+    one = _REDUCE[how]
+    sems, lower, upper = ([getattr(o, side) for o in observed] for side in ("sem", "lower", "upper"))
+    sem = None if None in sems else math.hypot(*sems) / (len(sems) if how == "mean" else 1)
+    return Observation(
+        value=one([o.value for o in observed]),
+        sem=sem,
+        lower=None if None in lower else one(lower),
+        upper=None if None in upper else one(upper),
+    )

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from designloop.reading.problems import Refused
 from designloop.reading.values import measure, shown
+from designloop.reading.writing import flow
 from designloop.units import UnitError, check_unit, convert
 
 
@@ -24,14 +25,21 @@ def several(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+_HOLE = re.compile(r"{{.*?}}|{%.*?%}")
+"""What a template fills in, blanks and all."""
+
+
 def _command(value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    holes: list[str] = _HOLE.findall(value)
     try:
-        words = ", ".join(shlex.split(value))
+        words = shlex.split(_HOLE.sub("\0", value))
     except ValueError:
-        words = "PROGRAM, ARGUMENT"
-    raise Refused(f"{shown(value)} is one text; no shell takes it apart.", f"Write [{words}].")
+        words, holes = ["PROGRAM", "ARGUMENT"], []
+    filled = iter(holes)
+    listed = [re.sub("\0", lambda _: next(filled), word) for word in words]
+    raise Refused(f"{shown(value)} is one text; no shell takes it apart.", f"Write {flow(listed)}.")
 
 
 def _seconds(value: Any) -> float:
@@ -73,7 +81,7 @@ def _pattern(value: Any) -> str:
         re.compile(value)
     except re.error as error:
         raise Refused(
-            f"{shown(value)} is no regular expression: {error}.", r"Put a \ before signs meant as they are."
+            f"'{value}' is no regular expression: {error}.", r"Put a \ before signs meant as they are."
         ) from None
     return value
 
@@ -87,4 +95,5 @@ UnitText = Annotated[str, BeforeValidator(_unit)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(several)]
 File = Annotated[StrictStr, Field(min_length=1, max_length=500)]
+Tokens = Annotated[StrictInt, Field(ge=1, le=10**6)]
 Row = Annotated[StrictInt, Field(ge=-(10**9), le=10**9)]

@@ -34,7 +34,9 @@ def content(wanted: Wanted, path: Path) -> Any:
     try:
         return _READERS[wanted.spec.form](wanted, path)
     except LookupError as error:
-        raise Unreadable(f"lacks it: {error.args[0] if error.args else error}") from None
+        said = str(error.args[0] if error.args else error)
+        whole = said.startswith("the file ")
+        raise Unreadable(said.removeprefix("the file ") if whole else f"lacks it: {said}") from None
     except RecursionError:
         raise Unreadable("is nested too deeply") from None
     except MemoryError:
@@ -103,7 +105,8 @@ def _cell(wanted: Wanted, rows: Sequence[Sequence[str]], names: Sequence[str]) -
     if not -len(rows) <= index < len(rows):
         raise Unreadable(f"has {len(rows)} rows, so there is no row {row}")
     if number > len(rows[index]):
-        raise Unreadable(f"has {len(rows[index])} columns in row {row}, so there is no column {number}")
+        where = "its last row" if row == -1 else f"row {row}"
+        raise Unreadable(f"has {len(rows[index])} columns in {where}, so there is no column {number}")
     return rows[index][number - 1]
 
 
@@ -118,7 +121,7 @@ def _found(wanted: Wanted, path: Path) -> str:
     pattern = wanted.spec.pattern or ""
     matches = [m[1] for m in re.finditer(pattern, _text(path), flags=re.MULTILINE)]
     if not matches:
-        raise Unreadable(f"says nothing that fits {pattern!r}")
+        raise Unreadable("says nothing that fits it")
     return matches[0 if wanted.spec.match == "first" else -1] or ""
 
 

@@ -60,6 +60,8 @@ def resolve_inputs(
             inputs.append(declared)
             told.append(replace(called, when=when))
             names.add(name, declared.unit, declared.choices)
+        if problems.below(path):
+            names.refused.add(name)
     return tuple(inputs), tuple(told), names
 
 
@@ -115,7 +117,11 @@ def number_of(value: Plain, declared: Input, *, below: Path_ = ()) -> Value:
         raise Refused(*sentences(error), below=below) from None
     if not declared.allows(number):
         what = "no whole number" if declared.integer and number % 1 else "outside the range"
-        raise Refused(f"{shown(value)} is {what} of {declared.name}.", "Choose another.", below=below)
+        ends = ["" if end is None else f"{end:.12g}" for end in (declared.lower, declared.upper)]
+        within = f", within {' .. '.join(ends)} {declared.unit}".rstrip() if any(ends) else ""
+        raise Refused(
+            f"{shown(value)} is {what} of {declared.name}.", f"Choose another{within}.", below=below
+        )
     return int(number) if declared.integer else number
 
 

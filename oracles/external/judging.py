@@ -11,7 +11,7 @@ from designloop.oracle import Cause, Failed, Infeasible
 from .judged_parts import FailureSpec, SuccessSpec
 from .paths import real_file
 from .program import Step
-from .running import Ended
+from .running import LARGEST, Ended
 
 LARGEST_LOG = 100_000_000
 """Bytes of a log that are searched: the last ones."""
@@ -36,6 +36,8 @@ def judge(step: Step, ended: Ended, folder: Path, failures: Sequence[FailureSpec
         if said:
             _raise(failure, f"{step.name}: {said}")
     said = log_text(folder, step.log)
+    if ended.flooded:
+        raise Failed(f"{step.name}: ended, having printed more than {LARGEST // 10**6} MB.", cause="error")
     if ended.over_time:
         raise Failed(
             f"{step.name}: stopped after {ended.seconds:.3g} s, its time limit{_last(said)}", cause="timeout"
@@ -102,5 +104,5 @@ def _line(pattern: str, text: str) -> str | None:
 
 def _last(text: str) -> str:
     """The last lines of a log, for a reason."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()][-3:]
-    return f"; last lines: {' | '.join(lines)[-400:]}" if lines else "; it printed nothing."
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()][-5:]
+    return f"; last lines: {' | '.join(lines)[-600:]}" if lines else "; it printed nothing."

@@ -10,6 +10,9 @@ from designloop.reading.values import shown
 
 from .program import Key
 
+_SHOWN = 8
+"""Keys that a message lists."""
+
 _PART = re.compile(r'(?:^|\.)(?:"(?P<quoted>[^"]+)"|(?P<word>[^.\[\]"]+))|\[(?P<index>-?\d{1,9})\]')
 
 
@@ -43,8 +46,12 @@ def follow(data: Any, key: Key) -> Any:
             if not isinstance(data, list):
                 raise LookupError(f"{where} is no list, so there is no [{part}] in it")
             if not -len(data) <= part < len(data):
-                raise LookupError(f"{where} has {len(data)} items, so there is no [{part}] in it")
+                raise LookupError(
+                    f"{where} has {len(data)} item{'s' * (len(data) != 1)}, so there is no [{part}] in it"
+                )
         elif not isinstance(data, dict) or part not in data:
-            raise LookupError(f"{where} has no key {part}")
+            known = list(map(str, data)) if isinstance(data, dict) else []
+            listed = ", ".join([*known[:_SHOWN], *(["..."] if len(known) > _SHOWN else [])])
+            raise LookupError(f"{where} has no key {part} (it has {listed or 'none'})")
         data = data[part]
     return data

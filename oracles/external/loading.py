@@ -14,11 +14,12 @@ from designloop.reading.document import Document, Kind, parse, read_file
 from designloop.reading.explaining import raise_explained
 from designloop.reading.problems import Problems, Refused, advice
 
+from .bounds import check_units
 from .chain import resolve_steps
 from .conditions import parsed
 from .digest import digest
 from .inputs import resolve_inputs, setting
-from .outputs import check_units, resolve_outputs
+from .outputs import resolve_outputs
 from .parts import OWNERS, ProgramFile
 from .paths import inside
 from .program import Program
@@ -52,7 +53,7 @@ def _program(file: ProgramFile, document: Document, path: Path, problems: Proble
     guards = parsed(file.guards, names, problems, ("guards",))
     _check_names_of_files(file, problems)
     fidelities = _fidelities(file, inputs, problems)
-    steps = with_templates(file, steps, [t.name for t in told], path.parent, problems)
+    steps = with_templates(file, steps, list(file.inputs), path.parent, problems)
     problems.stop()
     program = Program(
         folder=path.parent,
@@ -104,6 +105,7 @@ def _declaration(
         stochastic=file.stochastic,
         labels=file.labels,
         fidelities=tuple(fidelities),
+        licences=file.licences,
     )
 
 

@@ -9,24 +9,14 @@ from designloop.oracle import Output
 from designloop.reading.document import Path_
 from designloop.reading.problems import Problems, Refused, advice
 from designloop.reading.values import measure, shown
-from designloop.units import compatible
 
+from .bounds import check_units, errors_of
 from .chain import optional, wanted
 from .conditions import Names
 from .inputs import checked_name
 from .parts import ProgramFile
 from .program import Answer, Step, Wanted
-from .source_parts import OutputSpec, SourceSpec
-
-
-def check_units(spec: SourceSpec) -> None:
-    """Refuse a file's unit that measures something else than the answer's."""
-    if spec.file_unit is not None and not compatible(spec.file_unit, spec.unit):
-        raise Refused(
-            f"{spec.file_unit or 'a number without unit'} in the file cannot be converted to "
-            f"{spec.unit or 'a number without unit'}.",
-            "Write units of one kind.", below=("file_unit",),
-        )  # fmt: skip
+from .source_parts import OutputSpec
 
 
 def resolve_outputs(
@@ -55,6 +45,7 @@ def resolve_outputs(
             outputs.append(Output(name, unit=spec.unit, description=spec.description, margin=spec.margin))
     for output in outputs:
         names.add(output.name, output.unit)
+    names.refused |= file.outputs.keys() - answers.keys()
     return tuple(outputs), tuple(answers.values())
 
 
@@ -81,7 +72,7 @@ def _answer(found: Wanted, spec: OutputSpec, step: Step, earlier: Mapping[str, A
         )  # fmt: skip
     if not step.each and spec.reduce is not None:
         raise Refused(f"{step.name} runs once.", "Leave reduce out.", below=("reduce",), key=True)
-    answer = Answer(wanted=found, reduce=spec.reduce)
+    answer = Answer(wanted=found, reduce=spec.reduce, **errors_of(spec, found, step))
     if spec.otherwise is None:
         return answer
     if isinstance(spec.otherwise, str) and spec.otherwise in earlier:

@@ -11,9 +11,9 @@ from designloop.reading.problems import Refused
 from designloop.reading.scalars import plain_scalar
 from designloop.reading.values import PlainField, SpanField
 
-from .fields import Command, File, Seconds, Text, Texts, UnitText
+from .fields import Command, File, Seconds, Text, Texts, Tokens, UnitText
 from .judged_parts import FailureSpec, SuccessSpec
-from .source_parts import OutputSpec, SourceSpec
+from .source_parts import ERRORS, OutputSpec, SourceSpec
 
 
 class InputSpec(Part):
@@ -169,6 +169,9 @@ class ProgramFile(Part):
     time_limit: Seconds | None = Field(
         default=None, description="Longest duration of an evaluation.", examples=["90 min"]
     )
+    licences: dict[StrictStr, Tokens] = Field(
+        default={}, description="Tokens of each licence that an evaluation holds.", examples=[{"comsol": 2}]
+    )
     success: SuccessSpec = Field(default=SuccessSpec(), description="What must be true after every program.",
                                  examples=[{"log_without": "ERROR"}])  # fmt: skip
     failures: tuple[FailureSpec, ...] = Field(
@@ -216,6 +219,7 @@ OWNERS: dict[tuple[str, ...], type[Part]] = {
     (): ProgramFile,
     ("inputs", "*"): InputSpec,
     ("outputs", "*"): OutputSpec,
+    **{("outputs", "*", error): SourceSpec for error in ERRORS},
     ("steps", "*"): StepSpec,
     ("steps", "*", "success"): SuccessSpec,
     ("steps", "*", "read", "*"): SourceSpec,

@@ -52,13 +52,33 @@ class Wanted:
     key: Key = ()
 
 
+@dataclass(frozen=True)
+class Share:
+    """A part of a value's size."""
+
+    part: float
+
+
+Error = Wanted | Share | float
+"""A standard error or a bound: read, a share of the value, or a number in the output's unit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One output. ``otherwise`` stands where its step did not run: a number, or another output's name."""
 
     wanted: Wanted
+    sem: Error | None = None
+    lower: Error | None = None
+    upper: Error | None = None
     reduce: str | None = None
     otherwise: float | str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files in which it stands, with its errors, in the folder of its step."""
+        places = (self.wanted, self.sem, self.lower, self.upper)
+        return tuple(dict.fromkeys(p.file for p in places if isinstance(p, Wanted)))
 
 
 @dataclass(frozen=True, kw_only=True)

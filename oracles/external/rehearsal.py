@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from designloop.errors import OracleError
-from designloop.oracle import Context, Value
+from designloop.oracle import Context, Observation, Value
 from designloop.reading.problems import Refused, advice
 from designloop.units import format_quantity
 
@@ -38,7 +38,7 @@ def rehearse(program: Program, settings: Mapping[str, Value], directory: Path) -
             for folder in folders:
                 yield from _told(step, folder)
     for name, one in result.metrics.items():
-        yield f"{name} = {_shown(one.value, program.declaration.output(name).unit)}"
+        yield f"{name} = {_answered(one, program.declaration.output(name).unit)}"
 
 
 def _design(program: Program, settings: Mapping[str, Value]) -> dict[str, Value]:
@@ -66,6 +66,13 @@ def _design(program: Program, settings: Mapping[str, Value]) -> dict[str, Value]
 
 def _shown(value: Value, unit: str) -> str:
     return str(value) if isinstance(value, str | bool) else format_quantity(value, unit)
+
+
+def _answered(one: Observation, unit: str) -> str:
+    """A value with what is known of its error."""
+    said = [("standard error", one.sem), ("at least", one.lower), ("at most", one.upper)]
+    known = [f"{words} {_shown(number, unit)}" for words, number in said if number is not None]
+    return _shown(one.value, unit) + (f" ({', '.join(known)})" if known else "")
 
 
 def _told(step: str, folder: Path) -> Iterator[str]:

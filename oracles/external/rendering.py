@@ -23,13 +23,13 @@ def with_templates(
     file: ProgramFile, steps: Sequence[Step], inputs: Sequence[str], folder: Path, problems: Problems
 ) -> tuple[Step, ...]:
     """Steps with the text of their templates; what is wrong with those and with needed files is noted."""
-    known = {*GIVEN, *inputs} - (set() if file.stochastic else {"seed"})
+    known = [n for n in dict.fromkeys((*GIVEN, *inputs)) if n != "seed" or file.stochastic]
     for name, text in file.environment.items():
         _check(text, known, inputs, problems, ("environment", name))
     complete = []
     for number, step in enumerate(steps):
         path: Path_ = ("steps", number) if file.steps is not None else ()
-        here = known | ({step.each.name} if step.each else set())
+        here = [*known, *([step.each.name] if step.each else [])]
         for position, text in enumerate(step.command):
             _check(text, here, inputs, problems, (*path, "command", position))
         texts = {}
@@ -38,11 +38,11 @@ def with_templates(
                 texts[target] = _read(folder, source, here, inputs, problems)
         _check_needs(step, folder, problems, path)
         complete.append(replace(step, templates=texts))
-        known |= {r.name for r in step.reads}
+        known += [r.name for r in step.reads]
     return tuple(complete)
 
 
-def _check(text: str, known: set[str], inputs: Sequence[str], problems: Problems, path: Path_) -> None:
+def _check(text: str, known: Sequence[str], inputs: Sequence[str], problems: Problems, path: Path_) -> None:
     for fault in faults(text, known, inputs):
         problems.add(path, fault.what, _advice(fault))
 
@@ -51,7 +51,7 @@ def _advice(fault: TemplateFault) -> str:
     return "Write stochastic: true for a seed." if " asks for seed," in fault.what else fault.instead
 
 
-def _read(folder: Path, source: str, known: set[str], inputs: Sequence[str], problems: Problems) -> str:
+def _read(folder: Path, source: str, known: Sequence[str], inputs: Sequence[str], problems: Problems) -> str:
     if not (folder / source).is_file():
         raise Refused(f"there is no template {source} beside oracle.yml.", "Check its name.")
     try:
@@ -189,7 +189,8 @@ def _rendered(text: str, values: Mapping[str, Any], what: str) -> str:
     try:
         return render(text, values)
     except TemplateFault as fault:
-        raise Failed(f"{what}: {fault.what} {fault.instead}".strip()) from None
+        place = f"{what}:{fault.line}" if "\n" in text else what
+        raise Failed(f"{place}: {fault.what} {fault.instead}".strip()) from None
 
 
 def rendered_files(step: Step, values: Mapping[str, Any]) -> dict[str, str]:

@@ -25,6 +25,12 @@ BASE = (
 MARK = "running.json"
 """Who runs in a folder, while it runs: a later attempt there ends it, should nobody else have done so."""
 
+LARGEST = 1_000_000_000
+"""Bytes that a program may print before it is ended."""
+
+_LOOK = 1.0
+"""Seconds between two looks at how much it has printed."""
+
 GRACE = 3.0
 """Seconds that a program has to end by itself when it is told to."""
 
@@ -36,6 +42,8 @@ class Ended:
     status: int
     seconds: float
     over_time: bool = False
+    flooded: bool = False
+    """Whether it printed more than LARGEST."""
 
 
 def environment(declared: Mapping[str, str], inherit: Sequence[str]) -> dict[str, str]:
@@ -61,13 +69,26 @@ def run(
             raise Failed(_not_begun(command[0], error), cause="error") from None
         try:
             _mark(folder, process.pid)
-            status = process.wait(timeout=time_limit)
-        except subprocess.TimeoutExpired:
-            return Ended(status=_end(process), seconds=time.monotonic() - start, over_time=True)
+            status = _watched(process, stream.fileno(), None if time_limit is None else start + time_limit)
+            seconds = time.monotonic() - start
         finally:
-            _end(process)
+            last = _end(process)
             (folder / MARK).unlink(missing_ok=True)
-    return Ended(status=status, seconds=time.monotonic() - start)
+    if status is None:
+        flooded = log.stat().st_size > LARGEST
+        return Ended(status=last, seconds=seconds, over_time=not flooded, flooded=flooded)
+    return Ended(status=status, seconds=seconds)
+
+
+def _watched(process: subprocess.Popen[bytes], log: int, end: float | None) -> int | None:
+    """The exit status, or None where the time is over (``end``, monotonic) or too much was printed."""
+    while os.fstat(log).st_size <= LARGEST:
+        left = _LOOK if end is None else min(_LOOK, end - time.monotonic())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=max(left, 0.0))
+        if end is not None and time.monotonic() >= end:
+            return None
+    return None
 
 
 def _not_begun(program: str, error: Exception) -> str:

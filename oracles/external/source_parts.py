@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
 
 from designloop.reading.part import Part
 from designloop.reading.problems import Refused
-from designloop.reading.values import PlainField, shown
+from designloop.reading.values import MeasureField, PlainField
 
 from .fields import Bytes, File, Pattern, Row, Text, UnitText
 
 FORMATS = ("json", "yaml", "csv", "table", "text", "npz")
 """How a file of results is read; the key of the same name holds the file."""
+
+PLACES = {"json": "key", "yaml": "key", "npz": "key", "csv": "column", "table": "column", "text": "pattern"}
+"""The key that says where in a file a number stands."""
+
+ERRORS = ("sem", "lower", "upper")
+"""What may be known of an output's error."""
 
 
 class SourceSpec(Part):
@@ -105,7 +111,7 @@ class SourceSpec(Part):
             raise Refused("the key pattern is missing.", 'Write for example pattern: "f0 = (.*) Hz".')
         if self.pattern is not None and re.compile(self.pattern).groups != 1:
             raise Refused(
-                f"{shown(self.pattern)} has {re.compile(self.pattern).groups} groups.",
+                f"'{self.pattern}' has {re.compile(self.pattern).groups} groups.",
                 "Put one pair of brackets around the number; write (?: ) for others.", below=("pattern",),
             )  # fmt: skip
         for key in ("row", "column"):
@@ -130,8 +136,34 @@ class SourceSpec(Part):
         return self.file_of(self.form) or ""
 
 
+def _is_place(value: Any) -> str:
+    return "place" if isinstance(value, dict | SourceSpec) else "number"
+
+
+ErrorField = Annotated[
+    Annotated[SourceSpec, Tag("place")] | Annotated[MeasureField, Tag("number")], Discriminator(_is_place)
+]
+"""A number, a share of the value, or where the number stands."""
+
+
 class OutputSpec(SourceSpec):
     """One output: where it stands, and in which unit it is answered."""
+
+    sem: ErrorField | None = Field(
+        default=None,
+        description="Its standard error of sampling: where that stands, a number, or a share of the value.",
+        examples=["f_error", "2 %", {"column": "f_error"}],
+    )
+    lower: ErrorField | None = Field(
+        default=None,
+        description="What numerical error leaves it above: as sem; a share is that far below the value.",
+        examples=["f_min", "5 %"],
+    )
+    upper: ErrorField | None = Field(
+        default=None,
+        description="What numerical error leaves it below: as sem; a share is that far above the value.",
+        examples=["f_max", "5 %"],
+    )
 
     margin: StrictBool = Field(
         default=False, description="At or above zero the design is allowed.", examples=[True]
@@ -145,3 +177,36 @@ class OutputSpec(SourceSpec):
         examples=["0 nm"],
     )
     description: StrictStr = Field(default="", description="What it is.", examples=["first mode"])
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """Errors that stand in the output's own file, or in another, as places of their own."""
+        if not isinstance(value, dict):
+            return value
+        form = next((f for f in FORMATS if f in value), None)
+        if form is None:
+            return {k: v for k, v in value.items() if k not in ERRORS}
+        return {**value, **{key: _error(key, value, form) for key in ERRORS if value.get(key) is not None}}
+
+
+def _error(name: str, output: dict[str, Any], form: str) -> Any:
+    """The error ``name`` of an output as it is written, a place with all that it shares with the value's."""
+    written = output[name]
+    if isinstance(written, str) and not re.match(r"\s*[-+.]?\d", written):
+        written = {PLACES[form]: written}
+    if isinstance(written, int) and PLACES[form] == "column":
+        raise Refused(
+            f"{name}: {written} may be a column or a number.",
+            f"Write {{column: {written}}} for a column, or a number with its unit.", below=(name,),
+        )  # fmt: skip
+    if not isinstance(written, dict):
+        return written
+    if "unit" in written:
+        raise Refused(
+            f"{name} has the unit of its output.", "Write file_unit where the file has another.",
+            below=(name, "unit"), key=True,
+        )  # fmt: skip
+    shared = {"unit", "file_unit", "largest"}
+    if not any(f in written for f in FORMATS):
+        shared = set(SourceSpec.by_key())
+    return {**{k: v for k, v in output.items() if k in shared}, **written}

@@ -92,7 +92,9 @@ def render(text: str, values: Mapping[str, Any]) -> str:
         said = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
         missing = isinstance(error, UndefinedError)
         hint = "Put it between {% if NAME is defined %} and {% endif %}." if missing else ""
-        raise TemplateFault(f"the template failed: {said}.", (lines or [1])[-1] or 1, hint) from None
+        raise TemplateFault(
+            f"the template failed: {str(said).rstrip('.')}.", (lines or [1])[-1] or 1, hint
+        ) from None
 
 
 def is_static(text: str) -> bool:

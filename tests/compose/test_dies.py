@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,17 @@ from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle
 from designloop.compose.dies import corners, sampled, spec_metrics
 from designloop.errors import OracleError
-from designloop.oracle import Context, Declaration, Infeasible, Input, Observation, Output, Result, Value
+from designloop.oracle import (
+    Context,
+    Declaration,
+    Failed,
+    Infeasible,
+    Input,
+    Observation,
+    Output,
+    Result,
+    Value,
+)
 from designloop.revision import campaign_record
 
 DECLARATION = Declaration(
@@ -45,6 +56,26 @@ class Line:
             raise Infeasible("broken", metrics={"room": room})
         values = {"y": x + z, "u": x * z, "room": room}
         return Result(metrics={n: Observation(value=v) for n, v in values.items()})
+
+
+class Lacking(Line):
+    """The same, but ``u`` cannot be read where z is above zero."""
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        whole = super().evaluate(parameters, context)
+        if float(parameters.get("z", 0.0)) <= 0:
+            return whole
+        good = {name: o for name, o in whole.metrics.items() if name != "u"}
+        raise Failed("u is missing", cause="partial", metrics=good, notes={"read": 2})
+
+
+class Noting(Line):
+    """The same, with a note of every die."""
+
+    def evaluate(self, parameters: Mapping[str, Value], context: Context) -> Result:
+        whole = super().evaluate(parameters, context)
+        said = {"z": parameters.get("z", 0.0), "stages": {"film": {"read": 2}, "device": {}}}
+        return replace(whole, notes=said)
 
 
 class Batched(Line):
@@ -99,6 +130,45 @@ def test_without_process_one_die_answers() -> None:
     oracle = Line()
     assert answer("objectives: [minimize: y]\n", oracle=oracle)["y"].value == 4.0
     assert len(oracle.seeds) == 1
+
+
+def test_what_the_oracle_notes_of_the_nominal_die_is_recorded() -> None:
+    asked = CampaignOracle(campaign=campaign(WORST), oracle=Noting())
+    assert asked.evaluate({"x": 4.0}, Context()).notes == {"z": 0.5, "stages": {"film": {"read": 2}}}
+
+
+def lacking(text: str) -> Failed:
+    """What is said where some dies lack ``u``."""
+    asked = CampaignOracle(campaign=campaign(text), oracle=Lacking())
+    with pytest.raises(Failed, match=r"^(at z = [\d.]+ um.*: )?u is missing$") as caught:
+        asked.evaluate({"x": 4.0}, Context())
+    assert caught.value.cause == "partial"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        (
+            WORST.replace("minimize: y", "minimize: 2 * y"),
+            {"2_times_y.max": 11, "y": 4.5, "y.max": 5.5, "y.min": 3.5},
+        ),
+        ("fixed: {z: 1 um}\nobjectives: [{minimize: 2 * y}]\n", {"2_times_y": 10, "y": 5}),
+    ],
+    ids=["corners", "nominal"],
+)
+def test_what_needs_only_good_outputs_is_known_where_another_is_missing(
+    text: str, known: Mapping[str, float]
+) -> None:
+    found = {name: o.value for name, o in lacking(text).metrics.items()}
+    assert {name: found[name] for name in known} == pytest.approx(known)
+    assert not any(name.startswith("u") for name in found)
+
+
+def test_an_outcome_of_a_missing_output_is_missing_and_so_is_a_yield() -> None:
+    assert "u.max" not in lacking(WORST.replace("minimize: y", "minimize: u")).metrics
+    text = PROCESS + "objectives: [{maximize: yield, samples: 32}]\nspecs: [y <= 6 um]\n"
+    assert not any(name.startswith("yield") for name in lacking(text).metrics)
 
 
 def test_a_broken_corner_makes_the_design_infeasible_and_keeps_the_margin() -> None:

@@ -16,7 +16,7 @@ from designloop.compose.draws import Z95 as Z
 from designloop.compose.pipeline import Pipeline
 from designloop.discovery import find
 from designloop.errors import CampaignError, OracleError
-from designloop.oracle import Context, Infeasible, Observation, Result
+from designloop.oracle import Context, Failed, Infeasible, Observation, Result
 from designloop.record import RunRecord
 from designloop.revision import campaign_record, check_revision, seed_of
 from designloop.session import run
@@ -158,6 +158,16 @@ def test_an_infeasible_stage_ends_the_pipeline_with_what_is_known(folder: Path) 
     with pytest.raises(Infeasible, match="^device: too wide$") as caught:
         pipeline(folder).evaluate({**GIVEN, "width": 8.5}, Context())
     assert set(caught.value.metrics) == {"film.modulus", "film.warmth", "film.room", "force"}
+
+
+def test_a_stage_that_lacks_outputs_leaves_what_is_known_under_its_own_name(folder: Path) -> None:
+    film = (folder / "film.py").read_text()
+    lacking = "raise Failed('no room', cause='partial', metrics={'warmth': 1})"
+    film = film.replace("    return {", f"    {lacking}\n    return {{")
+    (folder / "film.py").write_text(film.replace("Context, Infeasible", "Context, Failed, Infeasible"))
+    with pytest.raises(Failed, match="^film: no room$") as caught:
+        pipeline(folder).evaluate(GIVEN, Context())
+    assert (caught.value.cause, set(caught.value.metrics)) == ("partial", {"film.warmth"})
 
 
 def test_a_fed_value_beyond_what_the_stage_answers_is_infeasible(folder: Path) -> None:

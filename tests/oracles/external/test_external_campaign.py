@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,53 @@ def test_check_evaluates_once_and_shows_command_and_folder(folder):
     assert lines[2].endswith("comb.py")
     assert "exit status 0" in lines[3]
     assert lines[4:] == ["f_sense = 4 kHz", "the oracle answers"]
+
+
+def test_check_shows_what_is_known_of_an_error(folder):
+    text = ORACLE.replace("file_unit: Hz}", "file_unit: Hz, sem: 5 %, lower: 3 kHz}")
+    (folder / "solver/oracle.yml").write_text(text)
+    done = cli("oracle", "check", "./solver/oracle.yml", "--set", "length=0.5 mm")
+    assert "f_sense = 4 kHz (standard error 0.2 kHz, at least 3 kHz)" in done.output.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("execution", "said"),
+    [
+        ("{workers: 3, licences: {comsol: 5}}", "5 licences of comsol, 2 for each attempt"),
+        ("{workers: 3, licences: {comsol: 5}}", "only 2 of 3 workers run at a time: comsol has no more."),
+        ("{workers: 3, licences: {comsol: {tokens: 5, each: 1}}}", "behind, 5 licences of comsol\n"),
+        ("{workers: 3, licences: {matlab: 3}}", "2 tokens of comsol for each attempt, 3 licences of matlab"),
+        ("{workers: 3}", "up to 6 tokens of comsol at a time: the oracle says what it takes"),
+        ("{licences: {comsol: 1}}", ":8:32: every attempt takes 2 tokens of comsol, and the run may hold 1."),
+        ("{licences: {comsol: two}}", "'two' counts no tokens. Write a whole number, such as 2."),
+        ("{licences: {comsol: {tokns: 2}}}", "tokns is no key of comsol. Did you mean tokens?"),
+    ],
+)
+def test_the_file_says_what_licences_the_program_takes(folder, execution, said):
+    (folder / "solver/oracle.yml").write_text("licences: {comsol: 2}\n" + ORACLE)
+    (folder / "comb.yaml").write_text(f"{CAMPAIGN}execution: {execution}\n")
+    assert said in cli("validate", "comb.yaml").output
+    assert "licences: comsol (2 each)" in cli("oracle", "show", "./solver/oracle.yml").output
+
+
+def test_no_more_run_at_a_time_than_the_licences_of_the_file_allow(folder):
+    slow = COMB + "import os, time\nbegin = time.time()\ntime.sleep(0.3)\n"
+    slow += "open(os.environ['TIMES'], 'a').write(f'{begin} 1\\n{time.time()} -1\\n')\n"
+    (folder / "solver/comb.py").write_text(slow)
+    head = f"licences: {{comsol: 2}}\nenvironment: {{TIMES: {folder}/times}}\n"
+    (folder / "solver/oracle.yml").write_text(head + ORACLE)
+    limits = "stop: {trials: 6, licence_hours: {comsol: 9}}\nexecution: {workers: 4, licences: {comsol: 5}}"
+    (folder / "comb.yaml").write_text(CAMPAIGN.replace("stop: {trials: 3}", limits) + "strategy: sobol\n")
+    assert cli("run", "comb.yaml", "--runs", "runs").exit_code == 0
+    times = sorted(tuple(map(float, line.split())) for line in (folder / "times").read_text().splitlines())
+    assert len(times) == 12
+    assert max(accumulate(change for _, change in times)) == 2
+
+
+def test_a_run_goes_on_where_the_file_names_another_number_of_tokens(folder):
+    before = load("comb.yaml").declaration.version
+    (folder / "solver/oracle.yml").write_text("licences: {comsol: 2}\n" + ORACLE)
+    assert load("comb.yaml").declaration.version == before
 
 
 def test_check_says_what_went_wrong_and_where(folder):

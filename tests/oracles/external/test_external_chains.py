@@ -8,7 +8,7 @@ import re
 import pytest
 
 from designloop.errors import OracleError
-from designloop.oracle import Failed, Infeasible, Result
+from designloop.oracle import Failed, Infeasible, Observation, Result
 
 SCREEN = """\
 inputs:
@@ -127,6 +127,21 @@ def test_a_step_runs_once_per_item_and_is_gathered(make, value, tmp_path, items,
     ]
 
 
+def test_errors_of_many_items_become_one(make, ask):
+    text = LOADS.replace("ITEMS", "[1, 3]")
+    for how, said in (("max", "lower: 1 uN, upper: 10 %"), ("mean", "sem: 2 uN"), ("sum", "sem: {key: e}")):
+        text = text.replace(f"unit: uN, reduce: {how}", f"unit: uN, reduce: {how}, {said}")
+    files = {**LOAD_FILES, "load.py": LOAD_FILES["load.py"].replace(".dump({", '.dump({"e": x, ')}
+    found = ask(make(text, files), x=3).metrics
+    assert found["worst"] == Observation(value=9, lower=1, upper=pytest.approx(9.9))
+    assert found["mean"] == Observation(value=6, sem=pytest.approx(2 / 2**0.5))
+    assert found["total"] == Observation(value=12, sem=pytest.approx(3 * 2**0.5))
+    with pytest.raises(OracleError, match="the max of several values has no standard error of its own"):
+        make(text.replace("lower: 1 uN", "sem: 1 uN"), files)
+    with pytest.raises(OracleError, match=r"'mesh/e.json' is no file of the step load.*Write load/FILE"):
+        make(text.replace("sem: {key: e}", "sem: {json: mesh/e.json}"), files)
+
+
 def test_items_may_come_from_an_earlier_step(make, value):
     text = SCREEN.replace("  - name: refine\n", "  - name: refine\n    each: {angle: angles}\n")
     text = text.replace("otherwise: screened", "otherwise: screened, reduce: sum").replace(
@@ -175,8 +190,8 @@ def test_a_list_of_items_that_is_none_is_said(make, ask):
     ("found", "reason"),
     [
         ("list(range(10001))", "refine: angles has 10,001 items, more than 10,000."),
-        ("'x' * 10001", "angles (screen.json, key angles) is text of 10,001 characters"),
-        ("{'a': 1}", "angles (screen.json, key angles) is no number, text or list of such"),
+        ("'x' * 10001", "angles (screen/screen.json, key angles) is text of 10,001 characters"),
+        ("{'a': 1}", "angles (screen/screen.json, key angles) is no number, text or list of such"),
         ("[[1], [2]]", "is no number, text or list of such"),
         ("[1, float('nan')]", "is nan, not a finite number"),
     ],

@@ -74,8 +74,9 @@ def test_a_number_is_found(read, source, content, number):
 @pytest.mark.parametrize(
     ("source", "content", "reason"),
     [
-        ("{json: F, key: a.c}", '{"a": {}}', "(given/out.dat, key a.c): the file lacks it: a has no key c."),
-        ("{json: F, key: 'a[3]'}", '{"a": [1]}', "a has 1 items, so there is no [3] in it"),
+        ("{json: F, key: a.c}", '{"a": {}}', "the file lacks it: a has no key c (it has none)."),
+        ("{json: F, key: b}", '{"a": 1, "c": 2}', "key b): the file has no key b (it has a, c)."),
+        ("{json: F, key: 'a[3]'}", '{"a": [1]}', "a has 1 item, so there is no [3] in it"),
         ("{json: F, key: 'a[0]'}", '{"a": {}}', "a is no list"),
         ("{json: F, key: a}", '{"a": {"b": 1}}', "is {'b': 1}, not a number"),
         ("{json: F, key: a}", '{"a": 1e999}', "is inf, not a finite number"),
@@ -85,7 +86,7 @@ def test_a_number_is_found(read, source, content, number):
         ("{json: F, largest: 5 B}", '{"y": 3}', "has 8 bytes, more than largest: 5"),
         ("{yaml: F, key: a}", "a: [", "is not read as YAML in line 1"),
         ("{yaml: F, key: a}", "a: &a [*a]", "an alias contains itself"),
-        ("{table: F, comment: '%', column: 4}", TABLE, "has 3 columns in row -1, so there is no column 4"),
+        ("{table: F, comment: '%', column: 4}", TABLE, "has 3 columns in its last row, so there is no col"),
         ("{table: F, comment: '%', column: 2, row: 3}", TABLE, "has 2 rows, so there is no row 3"),
         ("{table: F, comment: '%', column: f3}", TABLE, "has no single column 'f3' (it has L, f1, f2)"),
         ("{table: F, column: 2}", "# nothing\n", "has no row of numbers"),
@@ -93,7 +94,7 @@ def test_a_number_is_found(read, source, content, number):
         ("{table: F, column: 2}", "1 2\n3 NaN\n", "is NaN, not a finite number"),
         ("{csv: F, column: f1, delimiter: ';'}", GERMAN, "declare decimal"),
         ("{csv: F, column: f1, decimal: ','}", "f1\n1.234,5\n", "is '1.234,5', not a number"),
-        ("{text: F, pattern: 'f1 = (.*) Hz'}", LOG, "says nothing that fits 'f1 = (.*) Hz'"),
+        ("{text: F, pattern: 'f1 = (.*) Hz'}", LOG, "'f1 = (.*) Hz'): the file says nothing that fits it."),
         ("{text: F, pattern: '(step) 2'}", LOG, "is 'step', not a number"),
         ("{npz: F}", "no zip", "is no file of NumPy arrays"),
     ],
@@ -102,6 +103,64 @@ def test_a_fault_names_file_place_and_what_is_there(read, source, content, reaso
     said = read(source.replace("F", "given/out.dat"), content)
     assert reason in said
     assert said.startswith("y (given/out.dat, ")
+
+
+@pytest.fixture
+def observe(make, ask):
+    """What ``source`` finds in a file with errors beside its number, or the reason why it finds none."""
+
+    def observing(source: str, content: str = ERRORS):
+        answer = ask(
+            make(TEXT.format(file="given/out.dat", source=source), {"given/out.dat": content}), x=0.5
+        )
+        return answer.reason if isinstance(answer, Failed) else answer.metrics["y"]
+
+    return observing
+
+
+ERRORS = '{"y": 20, "err": 0.5, "ends": [18, 23], "below": -1}'
+COLUMNS = "# y err\n20 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "found"),
+    [
+        ("sem: err", ERRORS, (20, 0.5, None, None)),
+        ("lower: 'ends[0]', upper: {key: 'ends[1]'}", ERRORS, (20, None, 18, 23)),
+        ("upper: {yaml: given/out.dat, key: 'ends[1]'}", ERRORS, (20, None, None, 23)),
+        ("unit: MPa, sem: 2 %, lower: 10 %, upper: 25 MPa", ERRORS, (20, 0.4, 18, 25)),
+        ("unit: Pa, lower: 10 %, upper: 10 %", '{"y": -20}', (-20, None, -22, -18)),
+        ("unit: kPa, file_unit: MPa, sem: err, upper: 23 MPa", ERRORS, (20e3, 500, None, 23e3)),
+        ("unit: K, file_unit: degC, sem: err, lower: 'ends[0]'", ERRORS, (293.15, 0.5, 291.15, None)),
+        ("unit: degC, sem: 0.5 K, upper: 300 K", ERRORS, (20, 0.5, None, 26.85)),
+        ("sem: err", COLUMNS, (20, 0.5, None, None)),
+        ("sem: {column: 2}", COLUMNS, (20, 0.5, None, None)),
+        ("pattern: '^([0-9]+)', sem: ' (.*)$'", COLUMNS, (20, 0.5, None, None)),
+    ],
+)
+def test_errors_are_read_beside_their_value(observe, source, content, found):
+    form = "text" if "pattern" in source else "table" if content is COLUMNS else "json"
+    got = observe(f"{{{form}: given/out.dat, {source}}}", content)
+    known = [None if number is None else pytest.approx(number, rel=1e-12) for number in found]
+    assert [got.value, got.sem, got.lower, got.upper] == known
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("sem: below", "sem of y is -1 mg, below zero."),
+        ("lower: 'ends[1]'", "lower of y is 23 mg, above the value 20 mg."),
+        ("upper: 'ends[0]'", "upper of y is 18 mg, below the value 20 mg."),
+        (
+            "sem: gone",
+            "sem of y (given/out.dat, key gone): the file has no key gone (it has y, err, ends, below).",
+        ),
+        ("sem: {json: gone.json}", "sem of y: there is no file gone.json."),
+        ("sem: ends", "sem of y (given/out.dat, key ends) is [18, 23], not a number."),
+    ],
+)
+def test_an_error_that_cannot_be_is_a_failure_in_words(observe, source, reason):
+    assert observe(f"{{json: given/out.dat, unit: mg, {source}}}") == reason
 
 
 @pytest.fixture

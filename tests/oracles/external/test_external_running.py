@@ -133,7 +133,7 @@ def test_standard_input_is_closed(make, value):
         ("kill -SEGV $$", "crash", "run: ended by signal 11"),
         ("true", "invalid", "y: there is no file y.json"),
         ("echo nonsense > y.json", "invalid", r"y \(y.json, key y\): the file is no JSON"),
-        ("echo '{}' > y.json", "invalid", "lacks it: the file has no key y"),
+        ("echo '{}' > y.json", "invalid", "the file has no key y"),
         ("echo '{\"y\": NaN}' > y.json", "invalid", "is nan, not a finite number"),
         ('echo \'{"y": "abc"}\' > y.json', "invalid", "is 'abc', not a number"),
         ("echo '{\"y\": true}' > y.json", "invalid", "is True, not a number"),
@@ -161,7 +161,7 @@ def test_good_outputs_are_kept_where_others_are_missing(make, ask):
     more = "  z: {json: y.json, unit: nm}\n"
     answer = ask(make(shell("echo '{\"y\": 4}' > y.json", more)), x=1)
     assert (answer.cause, answer.metrics["y"].value, set(answer.metrics)) == ("partial", 4, {"y"})
-    assert "z (y.json, key z): the file lacks it" in answer.reason
+    assert "z (y.json, key z): the file has no key z" in answer.reason
 
 
 def is_gone(pid: int) -> bool:
@@ -183,6 +183,20 @@ def test_a_time_limit_ends_the_whole_tree(make, ask, tmp_path):
     assert time.perf_counter() - start < 8
     assert is_gone(int((tmp_path / "trial/near").read_text()))
     assert is_gone(int((tmp_path / "trial/far").read_text()))
+
+
+def test_a_program_that_prints_without_end_is_ended(make, ask, monkeypatch):
+    monkeypatch.setattr("designloop_oracles.external.running.LARGEST", 10_000)
+    monkeypatch.setattr("designloop_oracles.external.judging.LARGEST", 2_000_000)
+    monkeypatch.setattr("designloop_oracles.external.running._LOOK", 0.05)
+    answer = ask(make(shell("yes")), x=1)
+    assert (answer.cause, answer.reason) == ("error", "run: ended, having printed more than 2 MB.")
+
+
+def test_a_template_that_fails_says_its_line(make, ask):
+    text = shell("true") + "templates: {deck.txt: deck.j2}\n"
+    answer = ask(make(text, {"deck.j2": "X\n{{ 1 / (x - 1) }}\n"}), x=1)
+    assert answer.reason == "deck.j2:2: the template failed: ZeroDivisionError: float division by zero."
 
 
 def test_what_a_program_leaves_running_is_ended(make, value, tmp_path):
