@@ -1,12 +1,15 @@
 """What ten thousand trials cost: seconds per proposal, digest, journal, memory; beside Optuna and Ax.
 
-    python benchmarks/many_trials.py [--quick] [--sizes 100 1000 10000] [--campaign 10000]
+    python benchmarks/many_trials.py [--quick] [--sizes 100 1000 10000]
+        [--campaign 10000 [--tracked] [--folder FOLDER]]
 
 A journal of n trials is written, half of them about the optimum as late in a campaign, and read as
 ``resume`` does. Then eight designs are asked for with eight trials pending, hyper-parameters known (a refit
 comes once per 15 % more data and is given apart). The rivals hold the same trials and are asked for eight
-designs one after another, at the sizes they bear. ``--campaign N`` runs a whole campaign of N trials through
-``designloop.session``, a cheap oracle in the same process, tracking off. One thread, seed 0.
+designs one after another, at the sizes they bear. ``--campaign N`` runs a whole campaign of N trials instead,
+by ``designloop run`` with a cheap oracle: a Sobol sequence first, then ``gp_ucb`` in batches of eight; it is
+killed by SIGKILL near its end and resumed. ``--tracked``: with MLflow's mirror beside it (SQLite in the
+folder). With ``--folder`` an interrupted benchmark goes on where it was. One thread, seed 0.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from _whole_campaign import printed, whole_campaign
 
 from designloop import journal, record, revision, session, stopping
 from designloop.campaign import loads
@@ -182,26 +186,6 @@ def rivals(n: int) -> dict[str, float]:
     return {**found, "ax": ax_client(n)} if n <= MOST["ax"] else found
 
 
-def whole_campaign(trials: int) -> dict[str, Any]:
-    """A campaign of so many trials: seconds, those of reading it again, memory, and what it found."""
-    campaign = campaign_of("gp_ucb", trials, more=f", batch: {BATCH}")
-    with tempfile.TemporaryDirectory() as folder:
-        seconds, run = timed(lambda: session.run(campaign, folder=Path(folder)))
-        again, _ = timed(lambda: record.read(run.directory))
-        spent = [p["seconds"]["propose"] for p in run.proposals if p["seconds"].get("acquire")]
-        best = run.best()
-    tenth = max(1, len(spent) // 10)
-    return {
-        "trials": trials,
-        "seconds": seconds,
-        "read": again,
-        "propose_first_tenth": float(np.median(spent[:tenth])) if spent else None,
-        "propose_last_tenth": float(np.median(spent[-tenth:])) if spent else None,
-        "megabytes": resident(),
-        "regret": (best.value("value") or 0.0) + 3.322368011391339 if best else None,
-    }
-
-
 def table(sizes: list[int]) -> dict[str, Any]:
     """Measure every size, a line each."""
     result: dict[str, Any] = {}
@@ -219,18 +203,24 @@ def table(sizes: list[int]) -> dict[str, Any]:
 def main() -> None:
     """Measure, print the table and the result line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="small sizes, and a campaign of 40 trials")
+    parser.add_argument("--quick", action="store_true", help="small sizes")
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000, 10_000])
-    parser.add_argument("--campaign", type=int, default=0, help="trials of a whole campaign; 0: none")
+    parser.add_argument("--campaign", type=int, default=0, help="trials of a whole campaign instead")
+    parser.add_argument("--tracked", action="store_true", help="with MLflow's mirror beside the campaign")
+    parser.add_argument("--folder", type=Path, help="where the campaign is kept, to go on there")
     arguments = parser.parse_args()
-    sizes = [100, 600] if arguments.quick else arguments.sizes
-    trials = arguments.campaign or (40 if arguments.quick else 0)
-    versions = {p: version(p) for p in ("ax-platform", "botorch", "optuna", "torch", "numpy")}
-    print(f"seconds for {BATCH} designs with {BATCH} pending, by step; threads 1, seed 0, {versions}")
-    result: dict[str, Any] = {"versions": versions, "threads": 1, "sizes": table(sizes)}
-    if trials:
-        result["campaign"] = whole_campaign(trials)
-        print("campaign: " + ", ".join(f"{k} {v}" for k, v in result["campaign"].items()))
+    versions = {p: version(p) for p in ("ax-platform", "botorch", "optuna", "torch", "numpy", "mlflow")}
+    result: dict[str, Any] = {"versions": versions, "threads": 1}
+    if arguments.campaign:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = arguments.folder or Path(temporary)
+            found = whole_campaign(folder, arguments.campaign, tracked=arguments.tracked)
+        print(f"a campaign of {arguments.campaign} trials; threads 1, seed 0, {versions}")
+        printed(found, tracked=arguments.tracked)
+        result["campaign"] = found
+    else:
+        print(f"seconds for {BATCH} designs with {BATCH} pending, by step; threads 1, seed 0, {versions}")
+        result["sizes"] = table([100, 600] if arguments.quick else arguments.sizes)
     print("RESULT " + json.dumps(result))
 
 

@@ -92,8 +92,44 @@ def read(directory: Path) -> list[Record]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise RunError(f"{directory}: no journal can be read there ({error.strerror}).") from None
+        raise _unreadable(directory, error) from None
     return scan(data, file=path)[0]
+
+
+class Tail:
+    """Reads a journal on as it grows, without locking."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path, self._good = directory / FILE, 0
+
+    def read(self) -> tuple[list[Record], bool]:
+        """The records since the last time, and whether they are all: at first, or after the file was cut.
+
+        Raises RunError where the file cannot be read or is damaged.
+        """
+        begins = self._good
+        try:
+            with self._path.open("rb") as file:
+                begins = begins if os.fstat(file.fileno()).st_size >= begins else 0
+                file.seek(begins)
+                data = file.read()
+        except OSError as error:
+            raise _unreadable(self._path.parent, error) from None
+        try:
+            records, size = scan(data, file=self._path)
+        except RunError:
+            if not begins:
+                raise
+            records, size = [], 0
+        if begins and size < len(data) and data.endswith(b"\n"):
+            self._good = 0  # the writer took back a record that the disk refused, and wrote another
+            return self.read()
+        self._good = begins + size
+        return records, begins == 0
+
+
+def _unreadable(directory: Path, error: OSError) -> RunError:
+    return RunError(f"{directory}: no journal can be read there ({error.strerror}).")
 
 
 class Journal:
@@ -109,6 +145,9 @@ class Journal:
         self._lock()
         records, self._end = scan(self._path.read_bytes(), file=self._path)
         self.records: list[Record] = records
+        """All of them until they are handed over, then none."""
+        self.count = len(records)
+        self._keeps = True
         os.ftruncate(self._file, self._end)
         os.lseek(self._file, self._end, os.SEEK_SET)
         _sync_folder(directory)
@@ -141,8 +180,15 @@ class Journal:
         self._end += len(line)
         record = decode(line[:-1])
         assert record is not None
-        self.records.append(record)
+        self.count += 1
+        if self._keeps:
+            self.records.append(record)
         return record
+
+    def hand_over(self) -> list[Record]:
+        """All records so far, once: who holds the run in memory need not hold its journal as well."""
+        records, self.records, self._keeps = self.records, [], False
+        return records
 
     def _write_all(self, line: bytes) -> None:
         while line:

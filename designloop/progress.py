@@ -70,9 +70,10 @@ def goal_of(campaign: Mapping[str, Any]) -> Goal | None:
     return Goal(**{**goal, "aims": tuple(Aim(**aim) for aim in goal["aims"])}) if goal else None
 
 
-def assessments(run: RunRecord) -> list[Assessment]:
-    """Everything that the run's proposals said of their models, in order."""
-    return [_assessment(run, n) for n, p in enumerate(run.proposals) if p.get("progress")]
+def assessments(run: RunRecord, *, since: int = 0, upto: int | None = None) -> list[Assessment]:
+    """Everything that proposals, all or those from ``since`` to ``upto``, said of their models, in order."""
+    numbers = range(len(run.proposals))[since:upto]
+    return [_assessment(run, n) for n in numbers if run.proposals[n].get("progress")]
 
 
 def judged(run: RunRecord, found: Sequence[Assessment] | None = None) -> list[Assessment]:

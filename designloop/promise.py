@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from designloop.record import OPEN, RunRecord
+from designloop.record import RunRecord
 from designloop.strategies.base import OPTIMIZERS
 
 KAPPA = 1.96
@@ -31,35 +31,34 @@ def promised(run: RunRecord, *, kappa: float = KAPPA) -> float | None:
 
     Those are the last two, and all from the first one on of which a design is still to be answered.
     """
-    proposals = _of_phase(run)
-    if len(proposals) < TWICE:
+    recent = _recent(run)
+    if len(recent) < TWICE:
         return None
-    under_way = [t.proposal for t in run.trials if t.status in OPEN and t.proposal is not None]
-    first = min([*under_way, proposals[-TWICE]["number"]])
-    recent = [p for p in proposals if p["number"] >= first]
     gains = [_gain(run, c["reason"], _best(run, p), kappa) for p in recent for c in p["candidates"]]
     known = [gain for gain in gains if gain is not None]
     return max(known) if len(known) == len(gains) else None
 
 
+def _recent(run: RunRecord) -> list[dict[str, Any]]:
+    """The proposals with designs of the strategy at work that count, the last first."""
+    phase, found = run.phase, list[dict[str, Any]]()
+    under_way = (run.trials[index].proposal for index in run.tally.open)
+    first = min((number for number in under_way if number is not None), default=len(run.proposals))
+    for proposal in reversed(run.proposals):
+        if len(found) >= TWICE and proposal["number"] < first:
+            break
+        if proposal["origin"] == "strategy" and proposal.get("phase", 0) == phase and proposal["candidates"]:
+            found.append(proposal)
+    return found
+
+
 def _best(run: RunRecord, proposal: Mapping[str, Any]) -> float | None:
     """The best feasible value when a proposal was made."""
     if "seen" in proposal:
-        ended = {trial for trial, _ in run.outcomes[: proposal["seen"]["outcomes"]]}
-        trials = [t for t in run.trials if t.index in ended or t.origin == "existing"]
+        best = run.incumbents.after(run, proposal["seen"]["outcomes"])
     else:
-        trials = run.trials[: proposal["candidates"][0]["trial"]]
-    best = run.best(trials)
+        best = run.best(run.trials[: proposal["candidates"][0]["trial"]])
     return None if best is None else best.value(run.metric)
-
-
-def _of_phase(run: RunRecord) -> list[dict[str, Any]]:
-    """The proposals with designs of the strategy at work."""
-    return [
-        p
-        for p in run.proposals
-        if p["origin"] == "strategy" and p.get("phase", 0) == run.phase and p["candidates"]
-    ]
 
 
 def _gain(run: RunRecord, reason: Mapping[str, Any], best: float | None, kappa: float) -> float | None:

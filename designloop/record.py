@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from designloop import journal
 from designloop.errors import RunError
 from designloop.oracle import Cause, Observation, Value
+from designloop.tally import Incumbents, Tally
 
 TrialStatus = Literal["proposed", "running", "waiting", "completed", "infeasible", "failed", "withdrawn"]
 """waiting: to be tried again; withdrawn: proposed and never run."""
@@ -40,6 +42,11 @@ class Attempt:
     artifacts: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     """How the oracle says that its answer came about."""
+
+    @property
+    def only_waited(self) -> bool:
+        """True where a licence or another resource was not free, and the trial is tried again."""
+        return self.cause == "wait" and self.does == "retry"
 
 
 @dataclass(kw_only=True)
@@ -81,6 +88,11 @@ class TrialRecord:
         return meanings.get(self.last.does, "failed")
 
     @property
+    def is_open(self) -> bool:
+        """True while its answer is still to come."""
+        return self.status in OPEN
+
+    @property
     def design(self) -> Mapping[str, Value]:
         """What was evaluated: as reported, else as proposed."""
         return self.parameters if self.ran is None else self.ran
@@ -89,6 +101,13 @@ class TrialRecord:
     def is_measured(self) -> bool:
         """True where people answered: imported, or told."""
         return self.last is not None and self.last.handle.get("kind") in ("existing", "manual")
+
+    def place(self, attempt: int) -> int:
+        """Number of an attempt's folder and of its run in a tracker, from 1.
+
+        Attempts that only waited share those of the one that follows.
+        """
+        return 1 + sum(not a.only_waited for a in self.attempts if a.number < attempt)
 
     @property
     def metrics(self) -> dict[str, Observation]:
@@ -117,8 +136,12 @@ class RunRecord:
     report: dict[str, Any] | None = None
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """Retrainings of surrogates, each with ``outcomes_before``: how many outcomes it came after."""
-    shown: dict[int, tuple[Any, ...]] = field(default_factory=dict, repr=False, compare=False)
-    """What strategies were shown of each trial, kept while nothing of it changes."""
+    tally: Tally = field(default_factory=Tally, repr=False, compare=False)
+    """What the records add up to."""
+    shown: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Trials as strategies see them, and below how many of the tally's changes that knows of."""
+    shown_changes: int = field(default=0, init=False, repr=False, compare=False)
+    incumbents: Incumbents = field(default_factory=Incumbents, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -212,18 +235,20 @@ class RunRecord:
         """The best feasible measured design, the earliest of equals; None where none is, or none can be."""
         if self.learns:
             return None
+        if trials is None:
+            return self.incumbents.after(self)
         sign = 1 if self.minimize else -1
         feasible = [
             (sign * value, t.index, t)
-            for t in (self.trials if trials is None else trials)
+            for t in trials
             if self.is_feasible(t) and (value := t.value(self.metric)) is not None
         ]
         return min(feasible)[2] if feasible else None
 
 
 def snapshot(run: RunRecord) -> RunRecord:
-    """A copy that later records do not change."""
-    trials = [replace(t, attempts=[replace(a) for a in t.attempts]) for t in run.trials]
+    """A copy that later records do not change, except by corrections: these come from people alone."""
+    trials = [t if _is_settled(t) else _copied(t) for t in run.trials]
     return replace(
         run,
         trials=trials,
@@ -232,7 +257,17 @@ def snapshot(run: RunRecord) -> RunRecord:
         decisions=list(run.decisions),
         outcomes=list(run.outcomes),
         lessons=list(run.lessons),
+        tally=deepcopy(run.tally),
     )
+
+
+def _copied(trial: TrialRecord) -> TrialRecord:
+    return replace(trial, attempts=[replace(a) for a in trial.attempts])
+
+
+def _is_settled(trial: TrialRecord) -> bool:
+    """Whether no later attempt can change it: a failed one may be repeated."""
+    return trial.status in ("completed", "infeasible")
 
 
 def observation(content: Mapping[str, float]) -> Observation:
@@ -261,14 +296,31 @@ def apply(run: RunRecord, record: Mapping[str, Any]) -> None:
     gatherer = _GATHER.get(record["kind"])
     if gatherer:
         gatherer(run, record)
+        run.tally.add(run, record)
 
 
 def read(directory: Path) -> RunRecord:
     """The run in ``directory``, read without locking. Raises RunError."""
-    run = gather(journal.read(directory), directory=directory)
-    if not run.revisions:
-        raise RunError(f"{directory}: its journal holds no campaign yet; the run died before it began.")
-    return run
+    return Reader(directory).read()
+
+
+class Reader:
+    """Reads a run on as its journal grows, without locking."""
+
+    def __init__(self, directory: Path) -> None:
+        self._run, self._tail = RunRecord(directory=directory), journal.Tail(directory)
+
+    def read(self) -> RunRecord:
+        """The run as it stands: the same object, unless its journal was cut. Raises RunError."""
+        records, afresh = self._tail.read()
+        if afresh:
+            self._run = RunRecord(directory=self._run.directory)
+        for entry in records:
+            apply(self._run, entry)
+        if not self._run.revisions:
+            directory = self._run.directory
+            raise RunError(f"{directory}: its journal holds no campaign yet; the run died before it began.")
+        return self._run
 
 
 def _campaign(run: RunRecord, record: Mapping[str, Any]) -> None:
@@ -292,6 +344,7 @@ def _proposal(run: RunRecord, record: Mapping[str, Any]) -> None:
 
 
 def _import(run: RunRecord, record: Mapping[str, Any]) -> None:
+    run.incumbents = Incumbents()
     for row in record["trials"]:
         metrics = {name: observation(o) for name, o in row["metrics"].items()}
         attempt = Attempt(
@@ -341,6 +394,7 @@ def _answer(run: RunRecord, record: Mapping[str, Any]) -> Attempt:
 def _correction(run: RunRecord, record: Mapping[str, Any]) -> None:
     """An answer that people told wrongly before; the earlier record stays in the journal."""
     _answer(run, record)
+    run.incumbents = Incumbents()
 
 
 def _withdrawal(run: RunRecord, record: Mapping[str, Any]) -> None:

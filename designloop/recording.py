@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from designloop import policy, record, revision, stopping
+from designloop import keeping, policy, record, revision, stopping
 from designloop.campaign.model import Campaign
 from designloop.execution import Outcome, Task
+from designloop.execution.attempt import FOLDER
 from designloop.journal import Journal
 from designloop.learning.saved import SavedModel
 from designloop.oracle import Context, Value
@@ -52,11 +53,13 @@ class Recorder:
     def __init__(self, *, campaign: Campaign, journal: Journal, run: RunRecord, watch: Watch) -> None:
         self.campaign, self.run, self.watch = campaign, run, watch
         self._journal = journal
+        for name in keeping.superseded(run):  # a session that was killed may have left one
+            shutil.rmtree(run.directory / name, ignore_errors=True)
 
     @property
     def count(self) -> int:
         """Records in the journal."""
-        return len(self._journal.records)
+        return self._journal.count
 
     def append(self, kind: str, **content: Any) -> None:
         """Make one record durable, and tell of it."""
@@ -65,8 +68,8 @@ class Recorder:
         self.watch.recorded(entry, self.run)
 
     def decide(self, action: str, reason: str, **content: Any) -> None:
-        """Record a decision of the run."""
-        self.append("decision", action=action, reason=reason, **content)
+        """Record a decision of the run; whoever shows the reason sets its full stop."""
+        self.append("decision", action=action, reason=reason.rstrip("."), **content)
 
     def seed_trials(self) -> None:
         """Imported data and the designs that the user wants first, once each."""
@@ -108,7 +111,7 @@ class Recorder:
     def proposal(self, made: Made, *, keep: int | None = None) -> list[TrialRecord]:
         """What a strategy proposed, its first ``keep`` designs or all; its model is on disk before."""
         proposal, number, first = made.proposal, len(self.run.proposals), len(self.run.trials)
-        model = self._keep_model(proposal.model, number) if proposal.model else None
+        model = self._save_model(proposal.model, number) if proposal.model else None
         candidates = [] if self._enough(made.progress) else proposal.candidates[:keep]
         self.append(
             "proposal",
@@ -131,6 +134,8 @@ class Recorder:
             model=model,
             seconds={name: round(value, 4) for name, value in made.seconds.items()},
         )
+        if model:
+            self._make_room(number)
         return self.run.trials[first:]
 
     def _enough(self, progress: dict[str, Any] | None) -> bool:
@@ -140,7 +145,14 @@ class Recorder:
         ahead = replace(self.run, proposals=[*self.run.proposals, {"origin": "", "progress": progress}])
         return stopping.learning_ended(ahead, self.campaign)
 
-    def _keep_model(self, model: SavedModel, number: int) -> str:
+    def _make_room(self, number: int) -> None:
+        """Remove the model before that of proposal ``number``, which is durable now, unless it stays."""
+        run = self.run
+        before = next((n for n in reversed(range(number)) if run.proposals[n].get("model")), None)
+        if before is not None and not keeping.stays(run, before, after=number):
+            shutil.rmtree(run.directory / run.proposals[before]["model"], ignore_errors=True)
+
+    def _save_model(self, model: SavedModel, number: int) -> str:
         """The model's folder, relative to the run; complete before the proposal names it."""
         name = f"models/{number:04d}"
         final, fresh = self.run.directory / name, self.run.directory / f"{name}.new"
@@ -153,11 +165,17 @@ class Recorder:
         return name
 
     def task(self, trial: TrialRecord, *, attempt: int | None = None) -> Task:
-        """The next attempt at a trial with its folder, or that of number ``attempt``."""
+        """The next attempt at a trial with its folder, or that of number ``attempt``.
+
+        After one that only waited, the folder is emptied and used again.
+        """
         number = attempt or len(trial.attempts) + 1
-        name = f"{trial.index:03d}" if number == 1 else f"{trial.index:03d}-{number}"
+        place = trial.place(number)
+        name = f"{trial.index:03d}" if place == 1 else f"{trial.index:03d}-{place}"
         run = self.run.directory.absolute()  # workers may have another working directory
         directory = run / "trials" / name
+        if attempt is None and trial.last is not None and trial.last.only_waited:
+            shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True)
         return Task(
             trial=trial.index,
@@ -192,16 +210,17 @@ class Recorder:
     def outcome(self, task: Task, outcome: Outcome, **content: Any) -> TrialRecord:
         """How an attempt ended, and where it failed what that means for the trial."""
         trial, directory = self.run.trials[task.trial], task.context.directory
+        if outcome.status == "failed":
+            content |= policy.verdict(self.campaign, trial, outcome).to_json()
+        waits = content.get("cause") == "wait" and content.get("does") == "retry"
         artifacts = {
             p.relative_to(directory).as_posix(): str(p.relative_to(self.run.directory.absolute()))
             for p in _files(directory)[:MOST_FILES]
-            if directory
+            if directory and not waits
         }
         if not artifacts and directory:
             with suppress(OSError):
                 directory.rmdir()
-        if outcome.status == "failed":
-            content |= policy.verdict(self.campaign, trial, outcome).to_json()
         self.append(
             "outcome",
             trial=task.trial,
@@ -214,6 +233,8 @@ class Recorder:
             **({"notes": dict(outcome.notes)} if outcome.notes else {}),
             **content,
         )
+        if waits:
+            (self.run.directory / FOLDER / f"{task.key}.json").unlink(missing_ok=True)
         return trial
 
     def withdraw(self, trials: Sequence[TrialRecord], reason: str, *, by: str) -> None:

@@ -75,31 +75,25 @@ def history_of(run: RunRecord) -> History:
 
     A design that the user rejected is as good as pending: it is not proposed again, and teaches nothing.
     """
-    proposals = [p for p in run.proposals if p["origin"] == "strategy"]
-    fits = [p["fit"] for p in proposals if p.get("fit") is not None]
-    trials = tuple(
-        _shown(run, t)
-        for t in run.trials
-        if t.origin != "held_out" and not (t.withdrawn and t.withdrawn["by"] == "campaign")
+    for index in dict.fromkeys(run.tally.changed[run.shown_changes :]):
+        trial = run.trials[index]
+        if trial.origin == "held_out" or (trial.withdrawn and trial.withdrawn["by"] == "campaign"):
+            run.shown.pop(index, None)
+        else:
+            run.shown[index] = _shown(trial)
+    run.shown_changes = len(run.tally.changed)
+    return History(
+        trials=tuple(run.shown.values()), fit=run.tally.fit, proposals=run.tally.proposed[run.phase]
     )
-    made = sum(len(p["candidates"]) for p in proposals if p.get("phase", 0) == run.phase)
-    return History(trials=trials, fit=fits[-1] if fits else None, proposals=made)
 
 
-def _shown(run: RunRecord, trial: TrialRecord) -> Trial:
-    """A trial as strategies see it: the same object, whose digest is known, while nothing of it changes."""
-    standing, design, metrics = _standing(trial), trial.design, trial.metrics
-    known = run.shown.get(trial.index)
-    if known and known[0] == standing and known[1] is design and known[2] is metrics:
-        found: Trial = known[3]
-        return found
+def _shown(trial: TrialRecord) -> Trial:
+    """A trial as strategies see it; the same object, whose digest is known, until a record tells of it."""
     generator = str(trial.reason.get("generator", "")) if trial.origin == "strategy" else ""
-    fresh = Trial(
-        index=trial.index, parameters=design, status=standing, metrics=metrics, generator=generator,
-        fidelity=trial.fidelity,
+    return Trial(
+        index=trial.index, parameters=trial.design, status=_standing(trial), metrics=trial.metrics,
+        generator=generator, fidelity=trial.fidelity,
     )  # fmt: skip
-    run.shown[trial.index] = (standing, design, metrics, fresh)
-    return fresh
 
 
 def _standing(trial: TrialRecord) -> Status:
@@ -178,7 +172,11 @@ def campaign_record(campaign: Campaign, *, number: int) -> dict[str, Any]:
         "strategy": _strategy(campaign.strategy),
         "phases": [_strategy(choice) for choice in campaign.phases],
         "stop": vars(campaign.stop).copy(),
-        "execution": {"engine": campaign.execution.engine, "workers": campaign.execution.workers},
+        "execution": {
+            "engine": campaign.execution.engine,
+            "workers": campaign.execution.workers,
+            "hours": [[w.begin, w.end] for w in campaign.execution.hours],
+        },
         "tracking": {"uri": campaign.tracking_uri, "models": campaign.tracking_models},
         "environment": environment(),
     }

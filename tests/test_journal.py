@@ -130,6 +130,40 @@ def test_a_full_disk_gets_a_sentence_and_leaves_no_torn_line(
     assert found == [*range(count), -1]
 
 
+def test_what_was_handed_over_is_held_no_longer_and_still_counted(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    with Journal(tmp_path) as book:
+        assert [r["trial"] for r in book.hand_over()] == [0, 1, 2]
+        book.append("start", trial=3)
+        assert (book.records, book.count) == ([], 4)
+    assert len(journal.read(tmp_path)) == 4
+
+
+def test_a_journal_is_read_on_as_it_grows(tmp_path: Path) -> None:
+    data = write_three(tmp_path)
+    (tmp_path / journal.FILE).write_bytes(data[:-7])
+    tail = journal.Tail(tmp_path)
+    found, afresh = tail.read()
+    assert ([r["trial"] for r in found], afresh) == ([0, 1], True)
+    assert tail.read() == ([], False)
+    (tmp_path / journal.FILE).write_bytes(data + data[: len(data) // 3])
+    found, afresh = tail.read()
+    assert ([r["trial"] for r in found], afresh) == ([2, 0], False)
+
+
+@pytest.mark.parametrize("longer", [0, 1, 70], ids=["shorter", "longer", "much longer"])
+def test_a_journal_whose_writer_took_a_record_back_is_read_again(tmp_path: Path, longer: int) -> None:
+    data = write_three(tmp_path)
+    tail = journal.Tail(tmp_path)
+    tail.read()
+    cut = data[: data.index(b"\n") + 1]
+    later = [journal.encode({"kind": "start", "trial": 7, "note": "x" * n}) for n in (longer, 60)]
+    (tmp_path / journal.FILE).write_bytes(cut + b"".join(later[: 1 + (longer > 0)]))
+    found, afresh = tail.read()
+    assert ([r["trial"] for r in found], afresh) == ([0, 7, 7][: len(found)], True)
+    assert len(found) == 2 + (longer > 0)
+
+
 def test_a_missing_journal_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no journal can be read there"):
         journal.read(tmp_path)

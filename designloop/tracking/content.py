@@ -128,24 +128,40 @@ def finite(named: Mapping[str, float | None]) -> dict[str, float]:
     return {safe(k): float(v) for k, v in named.items() if v is not None and math.isfinite(v)}
 
 
+def shown(trial: TrialRecord) -> list[Attempt]:
+    """The attempts with a run of their own; those that only waited stand in that of the next."""
+    return [a for a in trial.attempts if a is trial.last or not a.only_waited]
+
+
 def trial_content(record: RunRecord, trial: TrialRecord, attempt: Attempt, *, live: bool) -> RunContent:
-    """The child run of one attempt. ``live``: the loop runs now, so an open attempt is running."""
-    runs = attempt is trial.last and (live or _with_people(record, trial))
+    """The child run of one attempt. ``live``: the loop runs now, so an open or waiting one is running."""
+    place = trial.place(attempt.number)
+    waited = [a for a in trial.attempts if a.only_waited and trial.place(a.number) == place]
+    started = min(a.started for a in (attempt, *waited))
+    with_us = (live and trial.withdrawn is None) or _with_people(record, trial)
+    runs = attempt is trial.last and with_us
+    if attempt.only_waited:
+        attempt = Attempt(
+            number=attempt.number, handle=attempt.handle, started=attempt.started, fidelity=attempt.fidelity
+        )
     open_status = "RUNNING" if runs else "KILLED"
     status = _STATUS[meaning(attempt) or "failed"] if attempt.status else open_status
     values = {**predicted(trial), **observed(attempt)}
     values |= {} if attempt.does == "quarantine" else surprises(trial, attempt.metrics)
     values |= escalation(attempt)
-    time = milliseconds(attempt.ended or attempt.started)
+    time = milliseconds(attempt.ended or started)
     files, left_out = _files(record, attempt)
     tags = _trial_tags(record, trial, attempt)
     if left_out:
         tags["artifacts.left_out"] = ", ".join(left_out)
+    if waited:
+        tags["waited"] = f"{len(waited)} times"
     return RunContent(
-        name=f"trial {trial.index:03d}" + (f" attempt {attempt.number}" if len(trial.attempts) > 1 else ""),
+        name=f"trial {trial.index:03d}"
+        + (f" attempt {place}" if trial.place(len(trial.attempts)) > 1 else ""),
         status=status,
-        started=milliseconds(attempt.started),
-        ended=None if status == "RUNNING" else time,
+        started=milliseconds(started),
+        ended=None if status == "RUNNING" else milliseconds(attempt.ended or attempt.started),
         params={safe(name): text(value) for name, value in _final_design(record, trial, attempt).items()},
         tags=tags,
         points=tuple(Point(key=k, value=v, time=time, step=trial.index) for k, v in values.items()),
@@ -155,7 +171,7 @@ def trial_content(record: RunRecord, trial: TrialRecord, attempt: Attempt, *, li
 
 def _with_people(record: RunRecord, trial: TrialRecord) -> bool:
     """Whether a laboratory has the trial: nobody needs to be at a computer meanwhile."""
-    return record.is_manual and trial.withdrawn is None and record.status == "running"
+    return record.is_manual and trial.withdrawn is None and record.status != "finished"
 
 
 def _final_design(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> Mapping[str, Value]:
@@ -180,7 +196,8 @@ def _trial_tags(record: RunRecord, trial: TrialRecord, attempt: Attempt) -> dict
     status = meaning(attempt) or "open"
     why = str(trial.reason.get("text") or "")
     tags = {
-        RUN: record.name, KIND: "trial", TRIAL: str(trial.index), ATTEMPT: str(attempt.number),
+        RUN: record.name, KIND: "trial", TRIAL: str(trial.index),
+        ATTEMPT: str(trial.place(attempt.number)),
         "status": status, "cause": attempt.cause or "", "does": attempt.does or "",
         "generator": str(trial.reason.get("generator") or trial.origin),
         "origin": trial.origin, "why": why, "reason": attempt.reason or "",

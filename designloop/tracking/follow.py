@@ -11,7 +11,7 @@ import psutil
 
 from designloop import journal
 from designloop.errors import RunError, TrackingError
-from designloop.record import RunRecord, read
+from designloop.record import Reader, RunRecord
 from designloop.tracking import lock
 from designloop.tracking.mirror import LOCK, Mirror, MirrorReport, uri_of
 from designloop.tracking.process import MirrorState, Stage, write_state
@@ -57,6 +57,7 @@ class Follower:
 
     def __init__(self, directory: Path, parent: Parent, *, uri: str | None = None) -> None:
         self.directory, self.parent, self.uri = directory, parent, uri
+        self._reader = Reader(directory)
         self._asked_to_end = False
         self._state = MirrorState(stage="starting", pid=psutil.Process().pid, uri=uri)
 
@@ -84,7 +85,7 @@ class Follower:
         while True:
             alive = self.parent.alive() and not self._asked_to_end
             grown = self._size()
-            record = read(self.directory) if grown != size or not alive else record
+            record = self._reader.read() if grown != size or not alive else record
             assert record is not None
             ended = not alive or _ended(record)
             ended_at = (ended_at or time.monotonic()) if ended else 0.0
@@ -106,7 +107,7 @@ class Follower:
         while True:
             alive = self.parent.alive() and not self._asked_to_end
             try:
-                return read(self.directory)
+                return self._reader.read()
             except RunError as error:
                 if not alive:
                     return None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 LOCK = "mirror.lock"
+STEPS = "designloop.steps"
+"""How many records' step metrics the parent run holds."""
 TABLE_TAG = "mlflow.loggedArtifacts"
 
 
@@ -52,7 +54,9 @@ class Mirror:
         self._parent: Run | None = None
         self._parent_digest = ""
         self._children: dict[tuple[str, str], tuple[str, str, str]] = {}
-        self._points: set[Point] = set()
+        self._steps: overview.Steps | None = None
+        self._record: RunRecord | None = None
+        self._changes, self._revisions = 0, 0
         self._models: dict[str, LoggedModel] = {}
         self._linked: set[str] = set()
         self._files: dict[str, tuple[int, int]] = {}
@@ -119,9 +123,18 @@ class Mirror:
             )  # fmt: skip
 
     def _push_trials(self, client: MlflowClient, record: RunRecord, parent: str, *, live: bool) -> None:
-        for trial in record.trials:
-            for attempt in trial.attempts:
+        for index in self._touched(record):
+            trial = record.trials[index]
+            for attempt in content.shown(trial):
                 self._push_trial(client, record, trial, attempt, parent, live=live)
+        self._record, self._revisions = record, len(record.revisions)
+        self._changes = len(record.tally.changed)
+
+    def _touched(self, record: RunRecord) -> list[int]:
+        """Trials that records told of since the last pass, and open ones, which may have been given up."""
+        if record is not self._record or self._revisions != len(record.revisions):
+            self._changes = 0
+        return sorted({*record.tally.changed[self._changes :], *record.tally.open})
 
     def _push_trial(
         self, client: MlflowClient, record: RunRecord, trial: TrialRecord, attempt: Attempt,
@@ -130,18 +143,19 @@ class Mirror:
         from designloop.tracking import runs
 
         wanted = content.trial_content(record, trial, attempt, live=live)
-        key, digest = (str(trial.index), str(attempt.number)), wanted.digest()
+        key, digest = (str(trial.index), wanted.tags[content.ATTEMPT]), wanted.digest()
         identity, known, status = self._children.get(key, ("", "", ""))
         if known == digest and status == wanted.status:
             return
-        if not identity:
+        is_new = not identity
+        if is_new:
             run = runs.create(client, self._experiment, wanted, parent=parent)
             identity = run.info.run_id
             self._children[key] = (identity, "", "RUNNING")
             self._count["created"] += 1
         else:
             self._count["written"] += 1
-        runs.write(client, identity, wanted)
+        runs.write(client, identity, wanted, tagged=is_new)
         self._children[key] = (identity, digest, wanted.status)
 
     def _push_models(self, client: MlflowClient, record: RunRecord, parent: str) -> None:
@@ -172,7 +186,7 @@ class Mirror:
         from designloop.tracking import runs
 
         assert self._parent is not None
-        points = [p for p in overview.steps(record) if p not in self._points]
+        points = self._new_points(record)
         with tempfile.TemporaryDirectory(prefix="designloop-") as folder:
             files = self._new_files(record, Path(folder))
             runs.upload(client, parent, files)
@@ -189,13 +203,22 @@ class Mirror:
             tags = {**wanted.tags, TABLE_TAG: json.dumps([{"path": "trials.json", "type": "table"}])}
             # A param once written cannot change, whatever a later version would write.
             params = {k: v for k, v in wanted.params.items() if k not in self._parent.data.params}
+            told = {STEPS: self._steps.told} if self._steps else {}
             runs.log(
-                client, parent, points=points, params=params if changed else {}, tags=tags if changed else {}
-            )
+                client, parent, points=points, params=params if changed else {},
+                tags={**(tags if changed else {}), **told},
+            )  # fmt: skip
         if changed:
             runs.set_status(client, parent, wanted)
-        self._points.update(points)
         self._parent_digest = digest
+
+    def _new_points(self, record: RunRecord) -> list[Point]:
+        """Step metrics that are not in the store yet."""
+        assert self._parent is not None
+        if self._steps is None or not self._steps.fits(record):
+            self._steps = overview.Steps(record)
+            self._steps.skip(self._parent.data.tags.get(STEPS, ""))
+        return self._steps.new()
 
     def _new_files(self, record: RunRecord, folder: Path) -> dict[str, Path]:
         """The campaign's files that changed since they were last uploaded by this process."""
@@ -206,7 +229,7 @@ class Mirror:
                 "yaml"
             ]
         ended = record.status != "running"
-        settled = sum(t.status not in ("proposed", "running") for t in record.trials)
+        settled = len(record.trials) - len(record.tally.open)
         if ended or settled >= 2 * self._files.get("trials.json", (0, 0))[1]:
             written["trials.json"] = overview.trial_table(record)
         files: dict[str, Path] = {}

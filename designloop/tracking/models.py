@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from designloop import keeping
 from designloop.learning.packed import Packed
 from designloop.learning.saved import SavedModel
 from designloop.progress import step_of
@@ -39,7 +40,6 @@ class Fit:
     """Index of the first trial chosen with it, or of the next where none was."""
     time: float
     """When it was proposed with; epoch seconds."""
-    refitted: bool
     parameters: Mapping[str, Any]
 
     @property
@@ -51,23 +51,30 @@ class Fit:
 def fits(record: RunRecord, *, ended: bool) -> list[Fit]:
     """The fits that shall be models, as ``tracking.models`` asks.
 
-    ``every_fit``: all; ``checkpoints``: where hyper-parameters were fitted anew, and the last of an ended
-    run; ``last``: the last of an ended run.
+    ``checkpoints``: those that last in the run's folder and the last of an ended run; ``last``: that alone;
+    ``every_fit``: the model of every proposal.
     """
-    found: dict[str, Fit] = {}
-    for number, proposal in enumerate(record.proposals):
-        path = proposal.get("model")
-        if path and path not in found and (record.directory / path / "model.json").is_file():
-            found[path] = Fit(
-                path=path, step=step_of(record, number), time=proposal["time"],
-                refitted=bool(proposal.get("refitted")), parameters=proposal.get("fit") or {},
-            )  # fmt: skip
-    every = list(found.values())
-    which = (record.campaign.get("tracking") or {}).get("models") or "every_fit"
-    if which == "every_fit":
-        return every
-    last = every[-1:] if ended else []
-    return [f for f in every if which == "checkpoints" and f.refitted and f not in last] + last
+    made = [n for n, proposal in enumerate(record.proposals) if proposal.get("model")]
+    chosen = [] if keeping.choice(record) == "last" else keeping.lasting(record)
+    last = next((n for n in reversed(made) if _is_there(record, n)), None) if ended else None
+    found = [n for n in chosen if n != last and _is_there(record, n)]
+    return [_fit(record, n) for n in (*found, *([] if last is None else [last]))]
+
+
+def _path(record: RunRecord, number: int) -> str:
+    return str(record.proposals[number]["model"])
+
+
+def _is_there(record: RunRecord, number: int) -> bool:
+    return (record.directory / _path(record, number) / "model.json").is_file()
+
+
+def _fit(record: RunRecord, number: int) -> Fit:
+    proposal = record.proposals[number]
+    return Fit(
+        path=_path(record, number), step=step_of(record, number), time=proposal["time"],
+        parameters=proposal.get("fit") or {},
+    )  # fmt: skip
 
 
 class Template:

@@ -19,18 +19,20 @@ _STATUS = {"finished": "FINISHED", "paused": "KILLED"}
 def parent_content(record: RunRecord, *, live: bool) -> RunContent:
     """The parent run, without its step metrics and files (``steps`` and ``artifacts``)."""
     status = _STATUS.get(record.status, "RUNNING" if live or record.is_manual else "KILLED")
-    last = record.decisions[-1]["time"] if record.decisions else _latest(record)
     return RunContent(
         name=record.name,
         status=status,
         started=milliseconds(record.revisions[0].get("time") or 0),
-        ended=None if status == "RUNNING" else milliseconds(last),
+        ended=None if status == "RUNNING" else milliseconds(_latest(record)),
         params=_params(record.revisions[0]),
         tags=_tags(record, live=live),
     )
 
 
 def _latest(record: RunRecord) -> float:
+    """When the last decision was taken; where none was, when something was last proposed or evaluated."""
+    if record.decisions:
+        return float(record.decisions[-1]["time"])
     times = [record.revisions[-1].get("time") or 0.0, *(p["time"] for p in record.proposals)]
     times += [a.ended or a.started for t in record.trials for a in t.attempts]
     return float(max(times))
@@ -161,43 +163,98 @@ def _note(record: RunRecord) -> str:
 
 
 def steps(record: RunRecord) -> list[Point]:
-    """The parent's step metrics in the order they came to be, at step = trial index.
+    """The parent's step metrics in the order they came to be, at step = trial index."""
+    return Steps(record).new()
+
+
+class Steps:
+    """The parent's step metrics as they come to be, at step = trial index.
+
+    What stands after an outcome, such as the best so far, is at step = attempts that ended before: trials
+    that run at the same time end in another order than that of their indices.
 
     A point never changes once its journal record is written: best so far is taken over the outcomes
-    recorded before it, under the revision then in force, so logging twice doubles nothing.
+    recorded before it, under the revision then in force, so logging twice doubles nothing. A correction
+    makes other points of the trial's.
     """
-    points: list[Point] = []
-    for proposal in record.proposals:
-        points += _proposal_points(record, proposal)
-    for assessment in progress.assessments(record):
-        points += _points(_learning(assessment), time=assessment.time, step=assessment.step)
-    for lesson in record.lessons:
-        points += _points(_lesson(lesson), time=lesson["time"], step=lesson["outcomes_before"])
-    seen: list[TrialRecord] = []
-    best, revision, outside = None, 0, 0
-    for trial, attempt in _ended(record):
-        view = _as_of(record, attempt)
-        shown = {view.metric, *(c["metric"] for c in view.campaign.get("constraints") or ())}
-        shown |= set(progress.learned_metrics(view))
-        values = {
-            **content.surprises(trial, attempt.metrics),
-            **{f"value/{m}": o.value for m, o in attempt.metrics.items() if m in shown},
-            **content.escalation(attempt),
-            **({"seconds/oracle": attempt.seconds} if attempt.seconds is not None else {}),
-        }
-        if attempt.status != "failed":
-            seen.append(trial)
-            # Under the same rules only the newcomer counts.
-            revised = len(view.revisions) != revision
-            outside = _outside(view, seen) if revised else outside + _outside(view, [trial])
-            if record.goal and (asked := sum(map(_is_asked, seen))):
-                values["learning/wasted_share"] = outside / asked
-            best = view.best(seen if revised else [*([best] if best else []), trial])
-            revision = len(view.revisions)
-            if best is not None and (value := best.value(view.metric)) is not None:
-                values[f"best/{view.metric}"] = value
-        points += _points(values, time=attempt.ended or attempt.started, step=trial.index)
-    return points
+
+    def __init__(self, record: RunRecord) -> None:
+        self._record = record
+        self._corrections = record.tally.corrections
+        self._proposals = self._lessons = self._ended = self._asked = self._outside = self._revision = 0
+        self._seen: list[TrialRecord] = []
+        self._best: TrialRecord | None = None
+
+    def fits(self, record: RunRecord) -> bool:
+        """Whether what was told so far still stands."""
+        return self._record is record and self._corrections == record.tally.corrections
+
+    @property
+    def told(self) -> str:
+        """How far the points were told, for ``skip``."""
+        return f"{self._proposals} {self._lessons} {self._ended} {self._corrections}"
+
+    def skip(self, told: str) -> None:
+        """Pass over what another process told, unless it knew another record."""
+        count = [int(part) for part in told.split() if part.isdigit()]
+        held = [len(self._record.proposals), len(self._record.lessons), len(self._record.tally.ended)]
+        if count[3:] == [self._corrections] and all(n <= most for n, most in zip(count, held, strict=False)):
+            self._on(*count[:3])
+
+    def new(self) -> list[Point]:
+        """The points since the last time."""
+        record = self._record
+        return self._on(len(record.proposals), len(record.lessons), len(record.tally.ended))
+
+    def _on(self, proposals: int, lessons: int, ended: int) -> list[Point]:
+        """The points up to so many proposals, lessons and attempts that ended."""
+        record, points = self._record, list[Point]()
+        for proposal in record.proposals[self._proposals : proposals]:
+            points += _proposal_points(record, proposal)
+        for found in progress.assessments(record, since=self._proposals, upto=proposals):
+            points += _points(_learning(found), time=found.time, step=found.step)
+        for lesson in record.lessons[self._lessons : lessons]:
+            points += _points(_lesson(lesson), time=lesson["time"], step=lesson["outcomes_before"])
+        for place, (index, number) in enumerate(record.tally.ended[self._ended : ended], self._ended):
+            trial = record.trials[index]
+            attempt = next(a for a in trial.attempts if a.number == number)
+            if attempt.only_waited:
+                continue
+            time, view = attempt.ended or attempt.started, _as_of(record, attempt)
+            points += _points(_values(view, trial, attempt), time=time, step=index)
+            if attempt.status != "failed":
+                points += _points(self._standing(view, trial), time=time, step=place)
+        self._proposals, self._lessons, self._ended = proposals, lessons, ended
+        return points
+
+    def _standing(self, view: RunRecord, trial: TrialRecord) -> dict[str, Any]:
+        """The best design and the share out of scope after an answer."""
+        self._seen.append(trial)
+        # Under the same rules only the newcomer counts.
+        revised = len(view.revisions) != self._revision
+        self._revision = len(view.revisions)
+        self._asked += _is_asked(trial)
+        self._outside = _outside(view, self._seen) if revised else self._outside + _outside(view, [trial])
+        held = [self._best] if self._best else []
+        self._best = view.best(self._seen if revised else [*held, trial])
+        values = {}
+        if self._record.goal and self._asked:
+            values["learning/wasted_share"] = self._outside / self._asked
+        if self._best is not None and (value := self._best.value(view.metric)) is not None:
+            values[f"best/{view.metric}"] = value
+        return values
+
+
+def _values(view: RunRecord, trial: TrialRecord, attempt: Attempt) -> dict[str, Any]:
+    """What an attempt that ended says of its trial."""
+    shown = {view.metric, *(c["metric"] for c in view.campaign.get("constraints") or ())}
+    shown |= set(progress.learned_metrics(view))
+    return {
+        **content.surprises(trial, attempt.metrics),
+        **{f"value/{m}": o.value for m, o in attempt.metrics.items() if m in shown},
+        **content.escalation(attempt),
+        **({"seconds/oracle": attempt.seconds} if attempt.seconds is not None else {}),
+    }
 
 
 def _is_asked(trial: TrialRecord) -> bool:
@@ -246,11 +303,6 @@ def _proposal_points(record: RunRecord, proposal: Mapping[str, Any]) -> Iterator
         yield from _points(values, time=proposal["time"], step=trial.index)
 
 
-def _ended(record: RunRecord) -> list[tuple[TrialRecord, Attempt]]:
-    pairs = [(t, a) for t in record.trials for a in t.attempts if a.ended is not None]
-    return sorted(pairs, key=lambda pair: (pair[1].ended, pair[0].index))
-
-
 def _as_of(record: RunRecord, attempt: Attempt) -> RunRecord:
     """The record with the revisions in force when the attempt ended."""
     moment = attempt.ended or attempt.started
@@ -267,10 +319,12 @@ def trial_table(record: RunRecord) -> str:
     metrics = [m for m in record.campaign.get("metrics") or {} if any(m in t.metrics for t in record.trials)]
     metrics += sorted({m for t in record.trials for m in t.metrics} - set(metrics))
     metrics = [m for m in metrics if m not in parameters]
-    head = ["trial", "status", "feasible", "generator", "origin"]
+    both = (record.campaign.get("oracle") or {}).get("fidelities")
+    head = ["trial", "status", "feasible", "generator", "origin", *(["fidelity"] if both else [])]
     columns = head + [f"{n} [{unit[n]}]" if unit.get(n) else n for n in (*parameters, *metrics)]
     data = [
         [t.index, t.status, record.is_feasible(t), t.reason.get("generator") or t.origin, t.origin,
+         *([t.fidelity or both[-1]] if both else []),
          *(t.design.get(p) for p in parameters), *(t.value(m) for m in metrics)]
         for t in record.trials
     ]  # fmt: skip

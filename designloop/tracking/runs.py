@@ -52,10 +52,15 @@ def create(client: MlflowClient, experiment: str, wanted: RunContent, *, parent:
     return client.create_run(experiment, start_time=wanted.started, tags=tags, run_name=wanted.name)
 
 
-def write(client: MlflowClient, run: str, wanted: RunContent, *, mark: bool = True) -> None:
-    """Files, params, metrics, tags and, last, the mark that all of it arrived; then the status."""
+def write(
+    client: MlflowClient, run: str, wanted: RunContent, *, mark: bool = True, tagged: bool = False
+) -> None:
+    """Files, params, metrics, tags and, last, the mark that all of it arrived; then the status.
+
+    ``tagged``: the run was made with its tags a moment ago.
+    """
     upload(client, run, wanted.files)
-    tags = dict(wanted.tags)
+    tags = {} if tagged else dict(wanted.tags)
     if mark:
         tags[content.MIRRORED] = wanted.digest()
     log(client, run, params=wanted.params, points=wanted.points, tags=tags)

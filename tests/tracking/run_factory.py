@@ -136,7 +136,7 @@ class Factory:
 
     def end(
         self, trial: int, *, attempt: int = 1, status: str = "completed", reason: str | None = None,
-        parameters: dict[str, float] | None = None, artifact: str | None = None,
+        parameters: dict[str, float] | None = None, artifact: str | None = None, **meaning: Any,
     ) -> None:  # fmt: skip
         parameters = parameters or design(trial)
         truth = evaluate(parameters) if status == "completed" else {}
@@ -155,7 +155,7 @@ class Factory:
             artifacts = {"mode.txt": path.as_posix()}
         self.append(
             "outcome", trial=trial, attempt=attempt, status=status, metrics=metrics, reason=reason,
-            seconds=0.02, artifacts=artifacts,
+            seconds=0.02, artifacts=artifacts, **meaning,
         )  # fmt: skip
 
     def trial(self, **outcome: Any) -> int:

@@ -5,7 +5,7 @@ from run_factory import METRIC, Factory, campaign, evaluate
 
 from designloop.record import RunRecord, read
 from designloop.tracking import models, overview
-from designloop.tracking.content import trial_content
+from designloop.tracking.content import shown, trial_content
 
 
 def written(factory: Factory) -> RunRecord:
@@ -42,6 +42,28 @@ def test_an_abandoned_attempt_is_killed_although_the_loop_lives(tmp_path: Path) 
     record = written(factory)
     contents = [trial_content(record, record.trials[0], a, live=True) for a in record.trials[0].attempts]
     assert [c.status for c in contents] == ["KILLED", "RUNNING"]
+
+
+def test_attempts_that_only_waited_share_the_run_of_the_next(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False)
+    index = factory.propose()
+    for attempt in range(1, 289):
+        factory.begin(index, attempt=attempt)
+        factory.end(index, attempt=attempt, status="failed", reason="none free", cause="wait", does="retry")
+    (trial,) = read(factory.directory).trials
+    (attempt,) = shown(trial)
+    first = trial_content(read(factory.directory), trial, attempt, live=True)
+    assert (first.status, first.tags["status"], first.tags["waited"]) == ("RUNNING", "open", "288 times")
+    assert {"cause", "does", "reason"}.isdisjoint(first.tags)
+    factory.begin(index, attempt=289)
+    factory.end(index, attempt=289)
+    record = written(factory)
+    (attempt,) = shown(record.trials[0])
+    last = trial_content(record, record.trials[0], attempt, live=False)
+    assert (last.status, last.name, last.tags["waited"]) == ("FINISHED", "trial 000", "288 times")
+    assert last.tags["designloop.attempt"] == first.tags["designloop.attempt"] == "1"
+    assert last.started == first.started
+    assert len(overview.steps(record)) < 20
 
 
 def test_a_trial_carries_its_prediction_its_outcome_and_the_surprise(record: RunRecord) -> None:

@@ -7,7 +7,7 @@ import pytest
 from run_factory import BASELINE, METRIC, NAME, Factory, evaluate
 
 from designloop.errors import TrackingError
-from designloop.record import read
+from designloop.record import Reader, read
 from designloop.tracking import content, finish, mirror, models, registration, runs, store, sync
 
 
@@ -108,6 +108,39 @@ def test_syncing_a_growing_run_equals_syncing_it_once(tmp_path: Path, uri: str) 
     for key in top.data.metrics:
         history = client.get_metric_history(top.info.run_id, key)
         assert len({m.step for m in history}) == len(history), key
+
+
+def test_a_pass_looks_at_what_is_new_only(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that ten thousand trials cost no more each than ten."""
+    factory = Factory(tmp_path, uri=uri, fits=False).run(6)
+    looked: list[int] = []
+    told: list[tuple[str, int]] = []
+    contents, logged = content.trial_content, runs.log
+
+    def looking(record: Any, trial: Any, *rest: Any, **more: Any) -> Any:
+        looked.append(trial.index)
+        return contents(record, trial, *rest, **more)
+
+    def logging(client: Any, run: str, **what: Any) -> None:
+        if run == parent(uri).info.run_id:
+            told.extend((p.key, p.step) for p in what.get("points", ()))
+        logged(client, run, **what)
+
+    monkeypatch.setattr(content, "trial_content", looking)
+    monkeypatch.setattr(runs, "log", logging)
+    reader = Reader(factory.directory)
+    follower = mirror.Mirror(factory.directory, uri)
+    follower.push(reader.read(), live=True)
+    assert looked == [0, 1, 2, 3, 4, 5]
+    looked.clear()
+    factory.run(1)
+    follower.push(reader.read(), live=True)
+    assert looked == [6]
+    assert ("seconds/oracle", 6) in told
+    factory.run(1).finish()
+    sync(factory.close())
+    assert len(told) == len(set(told)), "another process logs no step metric again"
+    assert {step for key, step in told if key == "seconds/oracle"} == set(range(8))
 
 
 def test_a_mirror_that_began_before_the_first_trial_keeps_every_model(tmp_path: Path, uri: str) -> None:
