@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,28 +37,21 @@ def conditions_of(parameters: Sequence[Parameter]) -> Conditions:
 
 def read(text: str, parameters: Sequence[Parameter]) -> tuple[Comparison, ...]:
     """The comparisons of a condition over ``parameters``; raises ExpressionError, with the place."""
+    from designloop.reading.conditions import parts, refuse_alone
     from designloop.reading.expression import ExpressionError, parse_comparison
 
     units = {p.name: p.unit for p in parameters if not _is_label(p)}
     choices = {p.name: p.choices for p in parameters if isinstance(p, ChoiceParameter) and _is_label(p)}
+    names = [p.name for p in parameters]
     found: list[Comparison] = []
-    for start, part in _parts(text):
+    for start, part in parts(text, names, choices):
         try:
+            refuse_alone(part, choices, names)
             found += parse_comparison(part, units=units, choices=choices)
         except ExpressionError as error:
             error.offset += start
             raise
     return tuple(found)
-
-
-def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """What ``and`` joins, outside quotes, each with its place."""
-    start = 0
-    for found in re.finditer(r""""[^"]*"|'[^']*'|`[^`]*`|\band\b""", text):
-        if found[0] == "and":
-            yield start, text[start : found.start()]
-            start = found.end()
-    yield start, text[start:]
 
 
 def _is_label(parameter: Parameter) -> bool:

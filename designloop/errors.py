@@ -23,6 +23,12 @@ class DesignloopError(Exception):
     """Base of every error that is the user's to mend."""
 
 
+def sentence(text: str) -> str:
+    """Text that ends with one full stop, or with the question or exclamation mark that it has."""
+    trimmed = text.rstrip()
+    return trimmed if trimmed.endswith(("?", "!")) or not trimmed else f"{trimmed.rstrip('.')}."
+
+
 class CampaignError(DesignloopError):
     """A campaign file says something that cannot be done.
 
@@ -38,11 +44,12 @@ class CampaignError(DesignloopError):
         instead: str | None = None,
         others: Sequence[CampaignError] = (),
     ) -> None:
-        self.what, self.place, self.instead = what, place, instead
+        self.what, self.place = sentence(what), place
+        self.instead = sentence(instead) if instead else None
         self.errors: tuple[CampaignError, ...] = (self, *others)
         lead = f"{place}: " if place else ""
-        tail = f" {instead}" if instead else ""
-        super().__init__("\n\n".join([f"{lead}{what}{tail}", *map(str, others)]))
+        tail = f" {self.instead}" if self.instead else ""
+        super().__init__("\n\n".join([f"{lead}{self.what}{tail}", *map(str, others)]))
 
 
 class OracleError(DesignloopError):

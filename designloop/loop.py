@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-from designloop import goals, hours, proposing, revision, stopping
+from designloop import goals, hours, pausing, proposing, revision, stopping
 from designloop.campaign.model import Campaign, StrategyChoice
 from designloop.errors import RunError
 from designloop.execution import Executor, Outcome, Task, elsewhere
@@ -80,6 +80,8 @@ class Loop:
         self._ready: deque[TrialRecord] = deque()
         self._again: list[TrialRecord] = []
         self._pausing: str | None = None
+        self._failed: list[int] = []
+        """Trials whose failures ask for a pause."""
         self._turning = False
         """Nothing new begins until what runs has ended: something is to be decided then."""
         self._exhausted: str | None = None
@@ -174,8 +176,8 @@ class Loop:
 
     def _free(self) -> int:
         """Attempts that may begin: workers, and tokens of every licence."""
-        licences = self.campaign.execution.licences.values()
-        return min([self._executor.slots, *licences]) - len(self._running)
+        licensed = self.campaign.execution.licensed.values()
+        return min([self._executor.slots, *licensed]) - len(self._running)
 
     def _is_open(self) -> bool:
         wait = hours.wait(self.campaign.execution.hours)
@@ -197,8 +199,8 @@ class Loop:
     def _decide_what_next(self) -> None:
         self._turning = False
         if self._pausing or self._interrupted():
-            by = {} if self._pausing else {"by": "user"}
-            self._recorder.decide("pause", self._pausing or "stopped by the user", **by)
+            why: dict[str, Any] = {"failed": self._failed} if self._pausing else {"by": "user"}
+            self._recorder.decide("pause", self._pausing or "stopped by the user", **why)
             return
         self._teach()
         early = stopping.early_reason(self.run, self.campaign)
@@ -367,7 +369,9 @@ class Loop:
 
     def _consider(self) -> None:
         """What the latest outcome means for the run."""
-        self._pausing = self._pausing or stopping.pause_reason(self.run, self.campaign)
+        if self._pausing is None:
+            self._pausing = stopping.pause_reason(self.run, self.campaign)
+            self._failed = pausing.behind(self.run, since=self.run.decisions) if self._pausing else []
         if self._rounds or self._turning:
             return
         due = self._teacher is not None and bool(self._teacher.due(self.run))

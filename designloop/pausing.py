@@ -54,11 +54,22 @@ def failure_streak(run: RunRecord, *, since: Sequence[Mapping[str, Any]]) -> lis
     return streak
 
 
+def behind(run: RunRecord, *, since: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Trials of the failures that ask for a pause, after the last of the decisions ``since``."""
+    streak = failure_streak(run, since=since)
+    return [t.index for t in run.trials if t.last and (t.last in streak or t.last.does == "pause")]
+
+
 def to_repeat(run: RunRecord) -> dict[str, int]:
-    """Trials of the failures that led to the last decision, each with the attempt that repeats it."""
-    streak = failure_streak(run, since=run.decisions[:-1])
-    trials = [t for t in run.trials if t.last and (t.last in streak or t.last.does == "pause")]
-    return {str(t.index): len(t.attempts) + 1 for t in trials}
+    """Trials of the failures that led to the last decision, each with the attempt that repeats it.
+
+    The decision names them, as what ran at that moment may have answered since; those answered are left out.
+    """
+    named = run.decisions[-1].get("failed")
+    found = behind(run, since=run.decisions[:-1]) if named is None else named
+    trials = [run.trials[i] for i in found]
+    failed = [t for t in trials if t.last and t.last.status == "failed" and t.withdrawn is None]
+    return {str(t.index): len(t.attempts) + 1 for t in failed}
 
 
 def open_trials(run: RunRecord) -> list[TrialRecord]:

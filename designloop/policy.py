@@ -55,18 +55,21 @@ def reaction(
     planned = execution.failures.get(cause, DEFAULTS[cause])
     spent = _repeated(earlier, cause)
     if planned.do == "retry" and (planned.times is None or spent < planned.times):
-        return "retry", outcome.retry_after if outcome.retry_after is not None else _wait(planned, spent)
+        return "retry", _wait(planned, spent, asked=outcome.retry_after)
     does = planned.then if planned.do == "retry" else planned.do
     if does == "keep" and not set(needed) <= set(outcome.metrics):
         return "abandon", 0.0
     return does, 0.0
 
 
-def _wait(planned: Reaction, spent: int) -> float:
-    """Seconds before the next attempt: doubled each time, up to LONGEST; even where there is no limit."""
-    if planned.times is None:
-        return planned.wait
-    return min(planned.wait * 2.0 ** min(spent, 60), max(planned.wait, LONGEST))
+def _wait(planned: Reaction, spent: int, *, asked: float | None) -> float:
+    """Seconds before the next attempt: as the oracle ``asked`` or the campaign plans, then doubled each time.
+
+    The longest are LONGEST, and where there is no end to the attempts those that the campaign plans.
+    """
+    first = planned.wait if asked is None else asked
+    longest = planned.wait if planned.times is None else LONGEST
+    return min(first * 2.0 ** min(spent, 60), max(first, longest))
 
 
 def _repeated(attempts: Sequence[Attempt], cause: Cause) -> int:

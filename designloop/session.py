@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from designloop.campaign.model import Campaign
 from designloop.compose import CampaignOracle, oracle_of
 from designloop.compose.teaching import Teaching
 from designloop.discovery import find
-from designloop.errors import RunError
+from designloop.errors import RunError, sentence
 from designloop.execution import Executor
 from designloop.execution.attempt import FOLDER
 from designloop.execution.building import executor_of
@@ -40,7 +41,9 @@ def run(
     interrupted: Interrupted = lambda: False,
     pool: concurrent.futures.Executor | None = None,
 ) -> RunRecord:
-    """Run a campaign in a new run directory under ``folder``; ``begun`` is told the directory at once.
+    """Run a campaign in a new run directory under ``folder``; ``begun`` is told the directory.
+
+    Where its engine cannot be had no directory stays. Raises ExecutionError, OracleError, RunError.
 
     Once ``interrupted`` says so nothing new begins, and the run pauses when what runs has ended. ``pool``:
     any executor of Python's that evaluates, in place of the campaign's engine.
@@ -50,7 +53,14 @@ def run(
     (directory / "campaign.yaml").write_text(campaign.text, encoding="utf-8")
     with Journal(directory) as journal:
         journal.append("campaign", **revision.campaign_record(campaign, number=1))
-        return _go(campaign, parts, journal, watch, begun, interrupted=interrupted, pool=pool)
+        try:
+            executor = Teacher(campaign, pool).asking(parts.oracle, directory)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        return _go(
+            campaign, parts, journal, watch, begun, interrupted=interrupted, pool=pool, executor=executor
+        )
 
 
 def resume(
@@ -98,7 +108,7 @@ def recorded_campaign(run: RunRecord) -> Campaign:
 def _reopen(journal: Journal, known: RunRecord, campaign: Campaign) -> None:
     if known.status == "finished" and stopping.stop_reason(known, campaign):
         raise RunError(
-            f"{known.name} is finished: {known.decisions[-1]['reason']}. "
+            f"{known.name} is finished: {sentence(known.decisions[-1]['reason'])} "
             f"To go on, raise what ended it: 'designloop resume {known.name} --set stop.trials=100'."
         )
     by_user = known.decisions[-1].get("by") == "user"
@@ -174,21 +184,27 @@ def _go(
     *,
     interrupted: Interrupted,
     pool: concurrent.futures.Executor | None,
+    executor: Executor | None = None,
     gives_up: bool = False,
 ) -> RunRecord:
-    """The loop with the mirror beside it; the mirror is told to end however the loop ends."""
+    """The loop with the mirror beside it; the mirror is told to end however the loop ends.
+
+    ``executor``: the first one, where it is made already.
+    """
     directory, watch = journal.directory, watch or Unwatched()
     if begun:
         begun(directory)
-    known = record.gather(journal.records, directory=directory)
+    known = record.gather(journal.hand_over(), directory=directory)
     teacher = Teacher(campaign, pool)
+    if executor is None:
+        executor = teacher.executor(known) if known.lessons else teacher.asking(parts.oracle, known.directory)
     with closing.mirrored(campaign, directory, watch):
         loop = Loop(
             campaign=campaign,
             journal=journal,
             run=known,
             strategies=parts.strategies,
-            executor=teacher.executor(known) if known.lessons else teacher.asking(parts.oracle, known),
+            executor=executor,
             watch=watch,
             truth=parts.truth,
             teacher=teacher,
@@ -213,15 +229,15 @@ class Teacher(Teaching):
 
     def executor(self, run: RunRecord) -> Executor:
         """Asks the oracle with the surrogates that the run's lessons put to work."""
-        return self.asking(self.oracle(run), run)
+        return self.asking(self.oracle(run), run.directory)
 
-    def asking(self, oracle: CampaignOracle, run: RunRecord) -> Executor:
-        """Asks ``oracle`` where the campaign says, or in the pool given instead."""
+    def asking(self, oracle: CampaignOracle, run: Path) -> Executor:
+        """Asks ``oracle`` where the campaign says, or in the pool given instead, for the run in ``run``."""
         execution = self.campaign.execution
         if self.pool is None:
-            return executor_of(execution, oracle, run=run.directory)
+            return executor_of(execution, oracle, run=run)
         from designloop.execution.futures import Futures
 
-        folder = run.directory / FOLDER
+        folder = run / FOLDER
         folder.mkdir(exist_ok=True)
         return Futures(oracle, folder=folder, pool=self.pool, slots=execution.workers)

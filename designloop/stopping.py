@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from datetime import datetime
 from typing import cast
@@ -65,7 +66,7 @@ def _spent(run: RunRecord, campaign: Campaign, now: float) -> str | None:
         return f"the time of {stop.wall_time:g} s is spent"
     if stop.cost is not None and oracle_seconds(run) >= stop.cost:
         return f"the oracle's time of {stop.cost / 3600:g} h is spent"
-    held = licence_seconds(run, campaign.execution.licences) if stop.licence_time else {}
+    held = licence_seconds(run, campaign.execution.tokens) if stop.licence_time else {}
     for name, most in stop.licence_time.items():
         if held[name] >= most:
             return f"the {most / 3600:g} hours of {name or 'licences'} are spent"
@@ -81,21 +82,13 @@ def phase_over(run: RunRecord, campaign: Campaign) -> str | None:
         return None
     if until == "goal":
         return _goal_reached(run, campaign)
-    made = sum(t.withdrawn is None and _by_phase(run, t) for t in run.trials)
-    return f"its {until} trials are done" if made >= until else None
+    return f"its {until} trials are done" if run.tally.phases[run.phase] >= until else None
 
 
 def learning_ended(run: RunRecord, campaign: Campaign) -> bool:
     """Whether what was learned ends the campaign or the phase at work."""
     learned_enough = campaign.phases[run.phase].until == "goal" and _goal_reached(run, campaign)
     return _learned(run, campaign) is not None or bool(learned_enough)
-
-
-def _by_phase(run: RunRecord, trial: TrialRecord) -> bool:
-    """Whether the strategy at work proposed it."""
-    if trial.origin != "strategy" or trial.proposal is None:
-        return False
-    return bool(run.proposals[trial.proposal].get("phase", 0) == run.phase)
 
 
 def _goal_reached(run: RunRecord, campaign: Campaign) -> str | None:
@@ -140,16 +133,21 @@ def _stalled(run: RunRecord, campaign: Campaign) -> str | None:
     stop = campaign.stop
     if stop.no_improvement_trials is None:
         return None
-    ended = [t for t in run.trials if t.origin == "strategy" and t.status in ENDED and run.counts(t)]
-    recent = ended[-stop.no_improvement_trials :]
+    backwards = (t for t in reversed(run.trials) if _is_answered(run, t))
+    recent = list(itertools.islice(backwards, stop.no_improvement_trials))
     if len(recent) < stop.no_improvement_trials:
         return None
     learning = campaign.goal is not None and run.learns
-    gain = _learning_gain(run, campaign) if learning else improvement(run, before=recent[0].index)
+    gain = _learning_gain(run, campaign) if learning else improvement(run, before=recent[-1].index)
     if gain is None or gain >= (stop.no_improvement_less_than or 0.0):
         return None
     what = "lowered the error" if learning else "improved the best design"
     return f"the last {stop.no_improvement_trials} trials {what} by {gain:.2%}"
+
+
+def _is_answered(run: RunRecord, trial: TrialRecord) -> bool:
+    """Whether a design of a strategy has had its turn."""
+    return trial.origin == "strategy" and trial.status in ENDED and run.counts(trial)
 
 
 def _nothing_to_gain(run: RunRecord, campaign: Campaign) -> str | None:
@@ -180,7 +178,9 @@ def _learning_gain(run: RunRecord, campaign: Campaign) -> float | None:
 
 def improvement(run: RunRecord, *, before: int) -> float | None:
     """Relative gain of the best design since trial ``before``; None where there was none feasible by then."""
-    now, then = run.best(), run.best(run.trials[:before])
+    now = run.best()
+    older = now is not None and now.index < before
+    then = now if older else run.best(run.trials[:before])
     if now is None or then is None:
         return None
     best, earlier = now.value(run.metric), then.value(run.metric)

@@ -63,6 +63,16 @@ def test_open_trials_are_those_without_an_outcome() -> None:
     assert [t.index for t in open_trials(run)] == [1, 2]
 
 
+def test_answers_that_come_after_the_failures_do_not_hide_what_is_to_be_repeated() -> None:
+    three = [failed(i, "no licence") for i in range(3)]
+    behind = pausing.behind(run_of(*three), since=[])
+    assert behind == [0, 1, 2]
+    paused = run_of(*three, good(3), decision("pause", failed=behind), good(4))
+    assert to_repeat(paused) == {"0": 2, "1": 2, "2": 2}
+    mended = {**outcome(1, noise=1.0, f=30.0), "kind": "correction"}
+    assert to_repeat(run_of(*three, good(3), decision("pause", failed=behind), mended)) == {"0": 2, "2": 2}
+
+
 def test_a_resumed_pause_repeats_only_the_equal_failures() -> None:
     entries = [good(0), failed(1, "other"), *[failed(i, "no licence") for i in (2, 3, 4)], decision("pause")]
     repeat = to_repeat(run_of(*entries))

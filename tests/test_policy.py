@@ -66,8 +66,19 @@ def test_a_lost_attempt_is_repeated_three_times_after_doubled_waits() -> None:
 def test_waiting_for_a_licence_has_no_end_and_uses_up_no_repetition() -> None:
     waited = ("wait", "retry")
     assert does("wait", *[waited] * 500) == ("retry", 600.0)
-    assert does("wait", waited, retry_after=30.0) == ("retry", 30.0)
     assert does("lost", *[("lost", "retry")] * 2, *[waited] * 9) == ("retry", 40.0)
+
+
+def test_the_time_that_an_oracle_asks_for_is_doubled_up_to_the_campaigns() -> None:
+    waited = ("wait", "retry")
+    found = [does("wait", *[waited] * n, retry_after=60.0)[1] for n in range(6)]
+    assert found == [60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
+    assert does("wait", *[waited] * 9, retry_after=7200.0) == ("retry", 7200.0)
+    weekend, tries = 62 * 3600.0, 0
+    while weekend > 0:
+        weekend -= does("wait", *[waited] * tries, retry_after=60.0)[1]
+        tries += 1
+    assert tries < 400
 
 
 def test_repetitions_are_counted_cause_by_cause() -> None:

@@ -68,6 +68,10 @@ def test_licences_cost_the_time_of_every_attempt_but_of_those_that_got_none() ->
     assert "hours of comsol are spent" in str(stop_reason(run, campaign(two, licence_time={"comsol": 9.0})))
     assert stop_reason(run, campaign(two, licence_time={"": 18.01})) is None
     assert stop_reason(run, campaign(two, licence_time={"": 18.0})) is not None
+    several = "execution: {licences: {comsol: {tokens: 6, each: 3}, matlab: 1}}\n"
+    assert stop_reason(run, campaign(several, licence_time={"comsol": 27.01, "": 36.01})) is None
+    assert "hours of comsol" in str(stop_reason(run, campaign(several, licence_time={"comsol": 27.0})))
+    assert "hours of licences" in str(stop_reason(run, campaign(several, licence_time={"": 36.0})))
 
 
 def test_a_date_ends_a_campaign() -> None:

@@ -31,7 +31,7 @@ def resolve_aims(file: CampaignFile, found: Outcomes, problems: Problems) -> tup
             with problems.at(path):
                 aim = _aim(expression, tolerance, found)
                 if aim.metric in aims:
-                    raise Refused(f"{name} is to be learned twice.", "Keep one of them.", key=True)
+                    raise Refused(f"{name.strip()} is to be learned twice.", "Keep one of them.", key=True)
                 aims[aim.metric] = aim
     if aims and not file.objectives:
         found.objective = Objective(metric=next(iter(aims)), minimize=False, mode="learn")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from designloop import units
 from designloop.reading.problems import Refused
 from designloop.reading.values import Measure, shown
 
@@ -64,6 +65,20 @@ def seconds(written: Measure, key: str, *, example: str) -> float:
     if not 0 < found < math.inf:
         raise Refused(f"{key} is {written}; it must be positive.", f"Write {key}: {example}.")
     return found
+
+
+def duration(seconds: float) -> str:
+    """Seconds in hours, minutes and seconds, to the digit: ``90 min`` is ``1 h 30 min``."""
+    whole = int(seconds // 60)
+    parts = [(whole // 60, "h"), (whole % 60, "min"), (seconds - 60 * whole, "s")]
+    return " ".join(units.format_quantity(n, unit) for n, unit in parts if n) or "0 s"
+
+
+def about(seconds: float) -> str:
+    """A time that passes: to two digits below 10 s, to the second below an hour, else to the minute."""
+    if seconds < 10:
+        return units.format_quantity(float(f"{seconds:.2g}"), "s")
+    return duration(60 * round(seconds / 60) if seconds >= 3600 else round(seconds))
 
 
 SizeField = Annotated[

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from designloop import units
+from designloop.campaign.carried import carried
 from designloop.campaign.composition import Stage
-from designloop.oracle import Declaration, Fidelity, Input, Output, Realizations, Value
+from designloop.oracle import Declaration, Fidelity, Input, Output, Realizations, Value, most_tokens
 from designloop.reading.problems import Refused
 
 NAME = "pipeline"
@@ -36,6 +37,7 @@ def composed(stages: Sequence[Stage]) -> Declaration:
         source="; ".join(f"{s.name}: {s.declaration.source}" for s in stages if s.declaration.source),
         fidelities=_fidelities(stages, inputs),
         realizations=_realizations(stages),
+        licences=most_tokens(declared),
     )
 
 
@@ -57,13 +59,12 @@ def _summary(stages: Sequence[Stage]) -> str:
 
 def _shared(stages: Sequence[Stage]) -> dict[str, list[tuple[str, Input]]]:
     """Composed name to the stages that take it, with the input that each declares."""
+    named = [(s, called, s.declaration.input(name)) for s in stages for name, called in s.names.items()]
+    units_here = {called: declared.unit for _, called, declared in named}  # those of the last that takes it
     found: dict[str, list[tuple[str, Input]]] = {}
-    for stage in stages:
-        for name, called in stage.names.items():
-            declared = stage.declaration.input(name)
-            if any(own != composed_name for own, composed_name in stage.names.items()) or stage.joints:
-                declared = replace(declared, when="")  # its condition speaks of names that are others here
-            found.setdefault(called, []).append((stage.name, declared))
+    for stage, called, declared in named:
+        when = carried(stage, declared, units_here) if declared.when else ""
+        found.setdefault(called, []).append((stage.name, replace(declared, when=when)))
     return found
 
 
@@ -91,6 +92,7 @@ def _merged(name: str, shared: Sequence[tuple[str, Input]]) -> Input:
         last, name=name, lower=lower, upper=upper, choices=choices, default=_default(inputs),
         integer=any(i.integer for i in inputs), outside=" ".join(dict.fromkeys(filter(None, said))),
         when=last.when if len({i.when for i in inputs}) == 1 else "",
+        optional=all(i.optional for i in inputs),
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def _declared(inputs: Inputs, problems: Problems) -> dict[str, tuple[Comparison,
     found = {}
     for declared in inputs.declaration.inputs:
         if declared.when:
-            others = [_as_parameter(i) for i in inputs.declaration.inputs if i is not declared]
+            others = [as_parameter(i) for i in inputs.declaration.inputs if i is not declared]
             try:
                 found[declared.name] = conditions.read(declared.when, others)
             except ExpressionError as error:
@@ -79,7 +79,7 @@ def _declared(inputs: Inputs, problems: Problems) -> dict[str, tuple[Comparison,
     return found
 
 
-def _as_parameter(declared: Input) -> Parameter:
+def as_parameter(declared: Input) -> Parameter:
     """What a condition may say of an input."""
     choices = declared.choices
     if not choices and isinstance(declared.default, str | bool):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from designloop import units
 from designloop.errors import OracleError
-from designloop.oracle import Declaration, Input, Output
+from designloop.oracle import Declaration, Input, Output, most_tokens
 
 
 def escalated(model: Declaration, solver: Declaration, *, refuse_outside: bool = False) -> Declaration:
@@ -29,6 +29,7 @@ def escalated(model: Declaration, solver: Declaration, *, refuse_outside: bool =
         version=f"{model.version}+{solver.name}:{solver.version}",
         labels=tuple(dict.fromkeys((*model.labels, *solver.labels))),
         source=solver.source,
+        licences=most_tokens((model, solver)),
     )
 
 

@@ -41,8 +41,8 @@ _ONLY: Mapping[str, tuple[tuple[Engine, ...], str]] = {
 """Keys that some engines only have a use for, and what to write instead under another."""
 
 
-def resolve_execution(file: CampaignFile, problems: Problems) -> Execution:
-    """How trials are run, noting every error."""
+def resolve_execution(file: CampaignFile, problems: Problems, *, taken: Mapping[str, int]) -> Execution:
+    """How trials are run, noting every error; ``taken``: tokens of licences that the oracle takes."""
     spec = file.execution
     engine = engine_of(spec)
     _refuse_useless(spec, engine, problems)
@@ -58,13 +58,28 @@ def resolve_execution(file: CampaignFile, problems: Problems) -> Execution:
         failures=_reactions(spec.failures, problems),
         failure_limit=spec.failure_limit,
         equal_failures=spec.equal_failures,
-        licences=dict(spec.licences),
-        hours=merged(tuple(w for written in spec.hours for w in written.windows)),
+        licences={name: written.tokens for name, written in spec.licences.items()},
+        tokens=_tokens(spec, taken, problems),
+        hours=merged(tuple(w for written in spec.hours or () for w in written.windows)),
         queue=_queue(spec.queue),
         address=spec.address,
         cluster={name: _plain(value) for name, value in spec.cluster.items()},
         resources=dict(spec.resources),
     )
+
+
+def _tokens(spec: ExecutionSpec, taken: Mapping[str, int], problems: Problems) -> dict[str, int]:
+    """Tokens that every attempt takes: as the file says, else as the oracle does, else one of each."""
+    found = dict(taken)
+    for name, written in spec.licences.items():
+        found[name] = written.each or taken.get(name, 1)
+        if found[name] > written.tokens:
+            problems.add(
+                ("execution", "licences", name),
+                f"every attempt takes {found[name]} tokens of {name}, and the run may hold {written.tokens}.",
+                f"Write {name}: {found[name]} or more, or {{tokens: {written.tokens}, each: 1}}.",
+            )
+    return found
 
 
 def engine_of(spec: ExecutionSpec) -> Engine:

@@ -27,7 +27,7 @@ class Reaction:
     times: int | None = 0
     """None: without limit."""
     wait: float = 0.0
-    """Seconds before the first repetition; doubled with each further one unless ``times`` has no limit."""
+    """Seconds before the first repetition, then doubled up to an hour; the longest if ``times`` is None."""
     then: Do = "abandon"
 
 
@@ -74,7 +74,9 @@ class Execution:
     equal_failures: int = 3
     """So many equal failures in a row pause a run."""
     licences: Mapping[str, int] = field(default_factory=dict)
-    """Tokens by name; every attempt takes one of each."""
+    """Tokens that the run may hold at a time, by name."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Tokens that every attempt takes, by name, also of licences without a limit."""
     hours: tuple[Window, ...] = ()
     """Empty: at any time."""
     queue: Mapping[str, Any] = field(default_factory=dict)
@@ -85,3 +87,8 @@ class Execution:
     """Dask: class and settings of a cluster to start, as dask-jobqueue takes them."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """Dask: what an attempt takes of its worker, such as GPU: 1."""
+
+    @property
+    def licensed(self) -> Mapping[str, int]:
+        """Attempts at a time for which the tokens suffice, by licence."""
+        return {name: count // self.tokens.get(name, 1) for name, count in self.licences.items()}

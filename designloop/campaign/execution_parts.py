@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -17,11 +17,12 @@ from pydantic import (
 )
 
 from designloop.campaign.amounts import SizeField
+from designloop.campaign.dask_parts import AddressField, ClusterField
 from designloop.campaign.failure_parts import FailuresSpec
-from designloop.campaign.windows import WrittenWindow, window
+from designloop.campaign.windows import EXAMPLE, WrittenWindow, window
 from designloop.reading.part import Part
 from designloop.reading.problems import Refused
-from designloop.reading.values import MeasureField, NumberField, PlainField, shown
+from designloop.reading.values import MeasureField, NumberField, shown
 
 Count = Annotated[StrictInt, Field(ge=1)]
 WindowField = Annotated[
@@ -30,10 +31,11 @@ WindowField = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["Mon-Fri 19:00-07:00", "Sat-Sun"]}),
 ]
-_SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def _windows(value: Any) -> Any:
+    if isinstance(value, list | tuple) and not value:
+        raise Refused("hours names no window.", f"Leave it out to begin at any time. {EXAMPLE}")
     return value if isinstance(value, list | tuple) else [window(value)]
 
 
@@ -81,6 +83,24 @@ class QueueSpec(Part):
     )  # fmt: skip
 
 
+class LicenceSpec(Part):
+    """Tokens of one licence."""
+
+    short: ClassVar[dict[str, Any] | None] = {"type": "integer", "minimum": 1, "examples": [2]}
+    tokens: Count = Field(description="Tokens that the run may hold at a time.", examples=[6])
+    each: Count | None = Field(
+        default=None, description="Tokens that every attempt takes. Default: as the oracle says, else 1.",
+        examples=[2],
+    )  # fmt: skip
+
+    @classmethod
+    def expanded(cls, value: Any) -> Any:
+        """A number alone counts the tokens of the run."""
+        if isinstance(value, str | float):
+            raise Refused(f"{shown(value)} counts no tokens.", "Write a whole number, such as 2.")
+        return {"tokens": value} if isinstance(value, int) else value
+
+
 class ExecutionSpec(Part):
     """How trials are run."""
 
@@ -119,12 +139,14 @@ class ExecutionSpec(Part):
         default=3, description="Trials abandoned in a row for the same reason after which the run pauses.",
         examples=[3],
     )  # fmt: skip
-    licences: dict[StrictStr, Count] = Field(
-        default={}, description="Licences that the run may hold at a time; every attempt takes one of each.",
+    licences: dict[StrictStr, LicenceSpec] = Field(
+        default={},
+        description="Tokens of each licence that the run may hold at a time; every attempt takes as many as "
+        "the oracle says, else one.",
         examples=[{"comsol": 2}],
-    )  # fmt: skip
-    hours: Annotated[tuple[WindowField, ...], BeforeValidator(_windows)] = Field(
-        default=(), description="When attempts may begin, in local time; left out: at any time.",
+    )
+    hours: Annotated[tuple[WindowField, ...] | None, BeforeValidator(_windows)] = Field(
+        default=None, description="When attempts may begin, in local time; left out: at any time.",
         examples=[["Mon-Fri 19:00-07:00", "Sat-Sun"]],
     )  # fmt: skip
     queue: QueueSpec | None = Field(
@@ -132,31 +154,17 @@ class ExecutionSpec(Part):
         description="Options of a Slurm job.",
         examples=[{"partition": "cpu", "cpus": 8, "memory": "32 GB"}],
     )
-    address: Annotated[StrictStr, Field(min_length=1)] | None = Field(
+    address: AddressField | None = Field(
         default=None, description="Of a running Dask scheduler; left out: one is started here.",
         examples=["tcp://host:8786"],
     )  # fmt: skip
-    cluster: dict[str, PlainField | tuple[PlainField, ...]] = Field(
+    cluster: ClusterField = Field(
         default={}, description="A Dask cluster to start: its class of dask-jobqueue, and its settings.",
         examples=[{"class": "SLURMCluster", "cores": 4, "memory": "8 GB"}],
     )  # fmt: skip
     resources: dict[str, NumberField] = Field(
         default={}, description="What an attempt takes of its Dask worker.", examples=[{"GPU": 1}]
     )
-
-    @field_validator("cluster", mode="after")
-    @classmethod
-    def _plain_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """Settings end up in scripts of jobs, where a line break would be a command."""
-        for key, item in value.items():
-            if not _SETTING.fullmatch(key):
-                raise Refused(
-                    f"{shown(key)} is no option of a job.", "Write letters, digits, - and _ only.",
-                    below=(key,), key=True,
-                )  # fmt: skip
-            if isinstance(item, str) and (not item.isprintable() or not item.strip()):
-                raise Refused(f"{key} must be one line of visible characters.", below=(key,))
-        return value
 
     @field_validator("resources", mode="after")
     @classmethod

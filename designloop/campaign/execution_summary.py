@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from designloop import units
-from designloop.campaign.amounts import BYTES
+from designloop.campaign.amounts import BYTES, duration
 from designloop.campaign.execution import DEFAULTS, Engine, Execution, Reaction
 from designloop.campaign.model import Campaign
 
@@ -26,7 +26,7 @@ def execution_lines(c: Campaign) -> list[str]:
         count = f"{e.workers} worker{'s' * (e.workers > 1)}"
     parts = [_WHERE[e.engine].format(count), *_limits(e)]
     if e.hours:
-        parts.append(f"begun within {', '.join(str(w) for w in c.file.execution.hours)}")
+        parts.append(f"begun within {', '.join(str(w) for w in c.file.execution.hours or ())}")
     said = [f"{cause}: {_reaction(r)}" for cause, r in e.failures.items() if r != DEFAULTS[cause]]
     return [", ".join(parts), *([f"failures: {', '.join(said)}"] if said else [])]
 
@@ -40,7 +40,17 @@ def _limits(e: Execution) -> Iterator[str]:
         yield f"each within {memory(e.memory_limit)}"
     if e.staleness:
         yield f"up to {e.staleness} outcomes behind"
-    yield from (f"{count} licence{'s' * (count > 1)} of {name}" for name, count in e.licences.items())
+    yield from _licences(e)
+
+
+def _licences(e: Execution) -> Iterator[str]:
+    for name, taken in e.tokens.items():
+        count = e.licences.get(name)
+        if count is None:
+            yield f"{taken} token{'s' * (taken > 1)} of {name} for each attempt"
+        else:
+            each = f", {taken} for each attempt" * (taken > 1)
+            yield f"{count} licence{'s' * (count > 1)} of {name}{each}"
 
 
 def _reaction(r: Reaction) -> str:
@@ -52,9 +62,16 @@ def _reaction(r: Reaction) -> str:
 def execution_notes(c: Campaign) -> Iterator[str]:
     """What is allowed but doubtful."""
     e = c.execution
-    scarce = min(e.licences, key=lambda name: e.licences[name], default=None)
-    if scarce is not None and e.licences[scarce] < e.workers:
-        yield f"only {e.licences[scarce]} of {e.workers} workers run at a time: {scarce} has no more."
+    scarce = min(e.licensed, key=lambda name: e.licensed[name], default=None)
+    if scarce is not None and e.licensed[scarce] < e.workers:
+        yield f"only {e.licensed[scarce]} of {e.workers} workers run at a time: {scarce} has no more."
+    for name in e.tokens if e.engine != "manual" else ():
+        if name not in e.licences:
+            most = e.workers * e.tokens[name]
+            yield (
+                f"up to {most} tokens of {name} at a time: the oracle says what it takes, and "
+                f"execution.licences does not say what the run may hold."
+            )
     if e.time_limit is None and e.engine in ("dask", "slurm"):
         yield "without a time_limit an attempt that hangs keeps its worker for good."
 
@@ -88,7 +105,7 @@ def _ends(c: Campaign) -> Iterator[str]:
 def _times(c: Campaign) -> Iterator[str]:
     s = c.stop
     if s.wall_time is not None:
-        yield f"after {units.format_quantity(s.wall_time, 's')}"
+        yield f"after {duration(s.wall_time)}"
     if s.cost is not None:
         yield f"after {duration(s.cost)} of the oracle"
     for name, seconds in s.licence_time.items():
@@ -100,12 +117,6 @@ def _times(c: Campaign) -> Iterator[str]:
 def share(fraction: float) -> str:
     """A fraction in percent."""
     return units.format_quantity(100 * fraction, "%")
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the largest unit of which there is at least one."""
-    unit, size = next((u, n) for u, n in (("h", 3600.0), ("min", 60.0), ("s", 0.0)) if seconds >= n)
-    return units.format_quantity(seconds / (size or 1.0), unit)
 
 
 def memory(count: int) -> str:

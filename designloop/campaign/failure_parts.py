@@ -52,7 +52,8 @@ class ReactionSpec(Part):
         if isinstance(value, str):
             raise Refused(f"{shown(value)} is no reaction.", advice(value, WORDS, kind="reactions"))
         if isinstance(value, int | float):
-            raise Refused(f"{shown(value)} is no reaction.", f"Write {{retry: {shown(value)}}} or abandon.")
+            times = RETRIES if isinstance(value, bool) else shown(value)
+            raise Refused(f"{shown(value)} is no reaction.", f"Write {{retry: {times}}} or abandon.")
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from designloop.campaign.composition import OracleChoice
@@ -11,6 +12,7 @@ from designloop.campaign.model import Campaign
 from designloop.campaign.overrides import overridden
 from designloop.campaign.resolve import resolve
 from designloop.campaign.stages import resolve_composition
+from designloop.campaign.stops import refuse_over
 from designloop.campaign.validation import validated
 from designloop.oracle import Declaration
 from designloop.reading.document import Path_, parse, read_file
@@ -23,17 +25,19 @@ def load(
     overrides: Sequence[str] = (),
     declaration: Declaration | None = None,
     versions: Mapping[str, str] | None = None,
+    begins: bool = False,
 ) -> Campaign:
     """Read and check a campaign file.
 
     ``overrides`` are ``dotted.key=value`` texts; ``declaration`` stands in for the plain oracle named
-    in the file; ``versions`` are those of the oracles, by name, with which a run began.
+    in the file; ``versions`` are those of the oracles, by name, with which a run began. A campaign that
+    ``begins`` now is refused where its time is over already.
     Raises CampaignError, whose ``errors`` holds everything that was found.
     """
     path = Path(path)
     return _load(
         read_file(path), folder=path.absolute().parent, file=str(path), stem=path.stem, overrides=overrides,
-        declaration=declaration, versions=versions or {},
+        declaration=declaration, versions=versions or {}, begins=begins,
     )  # fmt: skip
 
 
@@ -54,7 +58,7 @@ def loads(
     """
     return _load(
         text, folder=Path(folder).absolute(), file=name, stem=unnamed, overrides=overrides,
-        declaration=declaration, versions=versions or {},
+        declaration=declaration, versions=versions or {}, begins=False,
     )  # fmt: skip
 
 
@@ -67,10 +71,13 @@ def _load(
     overrides: Sequence[str],
     declaration: Declaration | None,
     versions: Mapping[str, str],
+    begins: bool,
 ) -> Campaign:
     document = overridden(parse(text, file=file), overrides)
     problems = Problems(document)
     content = validated(document, problems)
+    if begins:
+        refuse_over(content.stop, problems, now=datetime.now())
     if "name" not in content.model_fields_set:
         content = content.model_copy(update={"name": stem})
     if declaration is None and content.oracle.name is not None:

@@ -68,6 +68,21 @@ class ParameterSpec(Part):
         examples=["anchor == double"],
     )  # fmt: skip
 
+    @field_validator("when", mode="before")
+    @classmethod
+    def _one_text(cls, value: Any) -> Any:
+        if isinstance(value, list) and value:
+            raise Refused("a condition is one text, not a list.", f"Write {' and '.join(map(str, value))}.")
+        if isinstance(value, dict) and value:
+            joined = " and ".join(f"{name} == {shown(item).strip(chr(39))}" for name, item in value.items())
+            raise Refused("a condition is one text, not a mapping.", f"Write {joined}.")
+        if not isinstance(value, str) or not value.strip():
+            raise Refused(
+                f"{shown(value)} compares nothing.", "Write a comparison such as anchor == double, or leave "
+                "when out: the parameter then always exists.",
+            )  # fmt: skip
+        return value
+
     @classmethod
     def expanded(cls, value: Any) -> Any:
         """Text is a range, nothing is the declared range, a number is refused with a hint."""
@@ -222,7 +237,10 @@ class TrackingSpec(Part):
         examples=["sqlite:///mlflow/mlflow.db", "http://localhost:5000"],
     )
     models: Literal["every_fit", "checkpoints", "last"] = Field(
-        default="every_fit", description="Which fitted models are kept there.", examples=["last"]
+        default="checkpoints",
+        description="Which models are kept: where hyper-parameters were fitted and the last; of every "
+        "proposal; or there the last alone.",
+        examples=["last"],
     )
 
     @field_validator("uri", mode="after")

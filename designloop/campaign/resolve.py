@@ -48,7 +48,7 @@ def resolve(
     goal = resolve_goal(file, aims, outcomes, problems, folder=folder)
     _check_corners(inputs, outcomes, problems)
     stop = resolve_stop(file, outcomes, problems)
-    execution = resolve_execution(file, problems)
+    execution = resolve_execution(file, problems, taken=declaration.licences)
     check_by_hand(file, inputs, outcomes, execution, problems)
     levels = resolve_fidelities(file, inputs, execution, composition, problems)
     phases = with_initial(resolve_phases(file, inputs, stop, problems), file, levels)

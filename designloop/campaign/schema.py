@@ -161,7 +161,7 @@ class CampaignFile(Part):
         if not isinstance(value, dict) or (value.get("goal") is None and value.get("fidelities") is None):
             return value
         usual = "gp_ucb" if value.get("goal") is None else "query_by_committee"
-        strategy = value.get("strategy", {})
+        strategy = {} if value.get("strategy") is None else value["strategy"]
         if isinstance(strategy, dict):
             strategy = {"name": usual, **strategy}
         return {**value, "strategy": strategy}

@@ -108,6 +108,13 @@ class StopSpec(Part):
             until(value)
         return value
 
+    @field_validator("target", mode="before")
+    @classmethod
+    def _a_bound(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, str):
+            raise Refused(f"{shown(value)} compares nothing.", "Write target: METRIC <= NUMBER, or >=.")
+        return value
+
     @field_validator("licence_hours", mode="before")
     @classmethod
     def _some_hours(cls, value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from designloop.campaign.amounts import seconds
 from designloop.campaign.model import Stop
@@ -51,9 +52,18 @@ def resolve_stop(file: CampaignFile, outcomes: Outcomes, problems: Problems) -> 
         nothing_to_gain=gain,
         target=target,
         cost=_seconds(spec.cost, "cost", problems, example="200 h"),
-        licence_time=_licence_time(file, problems),
+        licence_time=_licence_time(file, outcomes, problems),
         until=until(spec.until).isoformat() if spec.until is not None else None,
     )
+
+
+def refuse_over(spec: StopSpec, problems: Problems, *, now: datetime) -> None:
+    """Note an ``until`` that lies before ``now``, in local time: such a campaign would end at once."""
+    if spec.until is not None and until(spec.until) <= now:
+        problems.add(
+            ("stop", "until"), f"until {spec.until} has passed: it is {now:%Y-%m-%d %H:%M} here.",
+            "Write a later day, or leave it out.",
+        )  # fmt: skip
 
 
 def ends_at_goal(spec: StopSpec, strategies: Sequence[StrategySpec]) -> bool:
@@ -112,9 +122,10 @@ def _seconds(written: Measure | None, key: str, problems: Problems, *, example: 
     return None
 
 
-def _licence_time(file: CampaignFile, problems: Problems) -> dict[str, float]:
+def _licence_time(file: CampaignFile, outcomes: Outcomes, problems: Problems) -> dict[str, float]:
     """Seconds by licence; a bare number counts hours."""
-    written, known = file.stop.licence_hours, file.execution.licences
+    written = file.stop.licence_hours
+    known = {**outcomes.inputs.declaration.licences, **file.execution.licences}
     if written is None:
         return {}
     if isinstance(written, Measure):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from designloop.campaign.outcomes import Outcomes
 from designloop.campaign.substitution import bound_to
 from designloop.reading.expression import Comparison, Expression, parse_comparison, parse_expression
@@ -19,6 +21,8 @@ def resolve_target(text: str, found: Outcomes) -> float:
     name = "yield" if objective.mode == "yield" else outcome.expression.text
     relation = "<=" if objective.minimize else ">="
     expected = f"Write target: {name} {relation} BOUND."
+    if not re.search("[<>=]", text):
+        raise Refused(f"{text} compares nothing.", expected)
     units = {**found.units(), **({"yield": ""} if objective.mode == "yield" else {})}
     parts = parse_comparison(text, units=units, choices=found.inputs.choices())
     if len(parts) != 1 or parts[0].of_choices:
@@ -34,7 +38,7 @@ def resolve_target(text: str, found: Outcomes) -> float:
         )
     if written != relation:
         verb = "minimized" if objective.minimize else "maximized"
-        raise Refused(f"{name} is {verb}, so that its target is no {written}.", expected)
+        raise Refused(f"{name} is {verb}, so that its target cannot be written with {written}.", expected)
     return float(bound.in_unit(outcome.unit).evaluate({}))
 
 

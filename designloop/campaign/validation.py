@@ -43,6 +43,7 @@ OWNERS: dict[tuple[str, ...], type[parts.Part]] = {
     ("stop", "no_improvement"): stop_parts.NoImprovementSpec,
     ("stop", "nothing_to_gain"): stop_parts.NothingToGainSpec,
     ("execution",): execution_parts.ExecutionSpec,
+    ("execution", "licences", "*"): execution_parts.LicenceSpec,
     ("execution", "queue"): execution_parts.QueueSpec,
     ("execution", "failures"): failure_parts.FailuresSpec,
     ("execution", "failures", "*"): failure_parts.ReactionSpec,
@@ -65,7 +66,7 @@ def validated(document: Document, problems: Problems) -> CampaignFile:
 
 
 def _check_version(data: dict[str, Any], problems: Problems) -> None:
-    version = data.get("version", VERSION)
+    version = VERSION if data.get("version") is None else data["version"]
     if version != VERSION or isinstance(version, bool | float):
         problems.add(
             ("version",), f"not in this version: campaign files of version {shown(version)}.",
@@ -78,7 +79,7 @@ def _check_question(data: dict[str, Any], problems: Problems) -> None:
     """A campaign improves something or learns something."""
     asked = ("objectives", "goal")
     unknown = [key for key in data if key not in CampaignFile.by_key()]
-    if not any(key in data or problems.below((key,)) for key in asked) and not any(
+    if not any(data.get(key) is not None or problems.below((key,)) for key in asked) and not any(
         nearest(key, CampaignFile.by_key()) in asked for key in unknown
     ):
         problems.add(

@@ -14,7 +14,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY = 24 * 60
 """Minutes."""
-_EXAMPLE = 'Write for example "Mon-Fri 19:00-07:00", Sat-Sun or "daily 20:00-06:00".'
+EXAMPLE = 'Write for example "Mon-Fri 19:00-07:00", Sat-Sun or "daily 20:00-06:00".'
 _TIMES = re.compile(r"(?:^|\s)(\d\S*)$")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
 
@@ -36,7 +36,7 @@ def window(value: Any) -> WrittenWindow:
     if isinstance(value, WrittenWindow):
         return value
     if not isinstance(value, str):
-        raise Refused(f"{shown(value)} is no window of hours.", _EXAMPLE)
+        raise Refused(f"{shown(value)} is no window of hours.", EXAMPLE)
     text = re.sub(r"\s*[-\u2013]\s*", "-", value.strip())
     found = _TIMES.search(text)
     days = _days((text[: found.start()] if found else text).strip(), value, found[1] if found else "")
@@ -47,7 +47,7 @@ def window(value: Any) -> WrittenWindow:
 def _days(text: str, value: str, times: str) -> list[int]:
     """Numbers of the days, Monday 0."""
     if not text:
-        instead = f'Write "daily {times}", or days as in "Mon-Fri {times}".' if "-" in times else _EXAMPLE
+        instead = f'Write "daily {times}", or days as in "Mon-Fri {times}".' if "-" in times else EXAMPLE
         raise Refused(f"{shown(value)} names no day.", instead)
     if text.lower() == "daily":
         return list(range(7))
@@ -55,7 +55,7 @@ def _days(text: str, value: str, times: str) -> list[int]:
     for part in re.split(r"\s*,\s*", text):
         ends = [_day(word, value) for word in part.split("-")]
         if len(ends) > 2:
-            raise Refused(f"{shown(value)} is no window of hours.", _EXAMPLE)
+            raise Refused(f"{shown(value)} is no window of hours.", EXAMPLE)
         span = (ends[-1] - ends[0]) % 7
         found += [(ends[0] + i) % 7 for i in range(span + 1)]
     return sorted(set(found))

@@ -8,6 +8,7 @@ import click
 
 from designloop import __version__
 from designloop.cli import campaigns, compare, datasets, models, oracles, people, runs, training
+from designloop.cli.pipe import outlive_readers
 from designloop.cli.sources import sources
 from designloop.errors import DesignloopError
 
@@ -18,6 +19,11 @@ class Sentences(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
         """Commands in the order in which a user meets them."""
         return list(self.commands)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run from the command line; what is printed may lose its reader."""
+        outlive_readers()
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake of the user's gives a sentence, never a traceback."""

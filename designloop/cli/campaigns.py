@@ -11,7 +11,11 @@ import click
 from designloop.errors import RunError
 
 OVERRIDE = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, as stop.trials=12."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key, as stop.trials=12. KEY=null leaves it out, like a key without a value in the file.",
 )
 CAMPAIGN = click.argument("campaign", type=click.Path(path_type=Path))
 
@@ -23,7 +27,7 @@ def validate(campaign: Path, overrides: tuple[str, ...]) -> None:
     """Check a campaign file and echo every number as it was understood."""
     from designloop.campaign import load, validate_report
 
-    click.echo(validate_report(load(campaign, overrides=overrides)))
+    click.echo(validate_report(load(campaign, overrides=overrides, begins=True)))
 
 
 @click.command()

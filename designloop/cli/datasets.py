@@ -29,12 +29,13 @@ def group() -> None:
 @group.command(name="list")
 def list_() -> None:
     """List the sources of data sets, their declared sizes and what they cost."""
+    from designloop.describe import rough_time
     from designloop.learning.sources import available
 
     sources = available()
     width = max((len(source.name) for source in sources), default=0)
     for source in sources:
-        whole = duration(source.cost * source.count)
+        whole = rough_time(source.cost * source.count)
         click.echo(f"{source.name:<{width}}  {source.count:>5} rows, {whole:>7}  {source.summary}")
     click.echo("Times are of one thread. 'designloop dataset show NAME' tells columns and options.")
 
@@ -44,6 +45,7 @@ def list_() -> None:
 @SET
 def show(name: str, settings: tuple[str, ...]) -> None:
     """Show the columns and the provenance of a source, or of the data set in a folder."""
+    from designloop.describe import rough_time
     from designloop.learning.datasets import DESCRIPTION
 
     if (Path(name) / DESCRIPTION).is_file():
@@ -51,7 +53,7 @@ def show(name: str, settings: tuple[str, ...]) -> None:
         return
     source = _source(name, settings)
     click.echo(f"{source.name}: {source.summary}")
-    click.echo(f"{source.count} rows declared, about {duration(source.cost * source.count)} of one thread")
+    click.echo(f"{source.count} rows declared, about {rough_time(source.cost * source.count)} of one thread")
     _show_mapping("options", source.options)
     _show_columns([(c.role, c.name, c.unit, c.description) for c in source.columns])
     _show_mapping("provenance", source.provenance())
@@ -110,17 +112,12 @@ class _Progress:
         made = done - self.first
         text = f"{done}/{count} rows"
         if made:
+            from designloop.describe import rough_time
+
             rate = made / max(passed, 1e-9)
-            text += f", {rate:.3g} rows/s, {count - done} left, {duration((count - done) / rate)}"
+            text += f", {rate:.3g} rows/s, {count - done} left, {rough_time((count - done) / rate)}"
         tty = sys.stderr.isatty()
         click.echo(f"\r{text:<60}" if tty else text, err=True, nl=not tty or done == count)
-
-
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min`` or ``3.5 h``."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _source(name: str, settings: tuple[str, ...]) -> Source:

@@ -19,7 +19,7 @@ from designloop.revision import seed_of
 
 def dry_run(path: Path, overrides: Sequence[str]) -> str:
     """The validation report, then one call of the oracle at the baseline or the centre of the space."""
-    campaign = load(path, overrides=overrides)
+    campaign = load(path, overrides=overrides, begins=True)
     if campaign.execution.engine == "manual":
         return f"{validate_report(campaign)}\n\ndry run: people run the trials, so there is nothing to call"
     oracle = oracle_of(campaign)

@@ -9,7 +9,7 @@ import click
 
 from designloop.cli.campaigns import OVERRIDE
 from designloop.cli.runs import RUN, RUNS, find_record
-from designloop.errors import RunError
+from designloop.errors import RunError, sentence
 
 if TYPE_CHECKING:
     from designloop.campaign.model import Campaign
@@ -182,18 +182,27 @@ class Quiet:
 
 def _show_told(done: Told, passed_over: tuple[str, ...], *, dry_run: bool) -> None:
     from designloop.cli import people_text
-    from designloop.stopping import pause_reason
 
     if passed_over:
         click.echo(f"not read: the columns {', '.join(passed_over)}")
     for line in people_text.told_lines(done, recorded=not dry_run):
         click.echo(line)
-    if dry_run:
-        return
-    worry = pause_reason(done.run, done.campaign)
-    if worry:
-        click.echo(f"!!! {worry}")
-    _say_standing(done.run)
+    if not dry_run:
+        _say_standing(done.run)
+
+
+def go_on(directory: Path) -> None:
+    """Go on with a run that failures have paused."""
+    from designloop.people.session import go_on as gone_on
+
+    watch = _watch()
+    try:
+        found = gone_on(directory, watch=Quiet(watch))
+    finally:
+        watch.close()
+    again = ", ".join(str(trial.index) for trial in found.trials)
+    click.echo(f"{found.run.name} goes on" + (f"; to be run again: {again}" if again else ""))
+    _say_standing(found.run)
 
 
 @click.command()
@@ -234,7 +243,10 @@ def _say_end(run: RunRecord) -> None:
     from designloop.record import OPEN
 
     if run.status == "finished":
-        click.echo(f"done: {run.decisions[-1]['reason']}. The answer: designloop best {run.name}")
+        click.echo(f"done: {sentence(run.decisions[-1]['reason'])} The answer: designloop best {run.name}")
+    elif run.status == "paused":
+        click.echo(f"!!! paused: {sentence(run.decisions[-1]['reason'])} Nothing more is suggested.")
+        click.echo(f"When the cause is mended: designloop resume {run.name} (hands those designs out again)")
     elif not any(t.status in OPEN for t in run.trials):
         click.echo(f"nothing is open. Next: designloop suggest {run.name}")
 

@@ -56,7 +56,7 @@ def _run(path: Path, overrides: tuple[str, ...], folder: Path | None) -> None:
     from designloop.campaign import load
 
     click.echo(f"reading {_short(path)}")
-    campaign = load(path, overrides=overrides)
+    campaign = load(path, overrides=overrides, begins=True)
     click.echo(f"{campaign.name}: {campaign.stop.trials} trials at most, oracle {campaign.oracle_name}")
     if campaign.execution.engine == "manual":
         from designloop.cli.people import begin
@@ -89,10 +89,15 @@ def resume(
 
     directory = find(run, folder=folder) if run else _last_unfinished(folder)
     if read(directory).is_manual:
-        raise RunError(
-            f"people run the trials of {directory.name}: 'designloop suggest {directory.name}' says what is "
-            f"next, 'designloop tell {directory.name} FILE' records results."
-        )
+        from designloop.cli.people import go_on
+
+        if campaign or overrides or give_up:
+            raise RunError(
+                f"people run the trials of {directory.name}: edit its campaign by 'designloop suggest "
+                f"{directory.name}' with --campaign or --set."
+            )
+        go_on(directory)
+        return
     edited = None
     if campaign or overrides:
         latest = read(directory).campaign

@@ -99,12 +99,20 @@ class PlainWatch:
                 self._say(f"!!! {which}: this process died in the others. If the oracle crashes: {advice}")
             self.waits(f"trial {entry['trial']} runs")
         elif entry["kind"] == "outcome":
-            self._say(trial_line(run, run.trials[entry["trial"]]))
-            self._warn(run)
+            trial = run.trials[entry["trial"]]
+            if not self._is_told(trial):
+                self._say(trial_line(run, trial))
+            if trial.status != "waiting":
+                self._warn(run)
         elif entry["kind"] == "import":
             self._say(f"{len(entry['trials'])} existing trials taken in")
         elif entry["kind"] == "decision" and entry["action"] in ("pause", "stop"):
             self._say(f"{'paused' if entry['action'] == 'pause' else 'done'}: {entry['reason']}")
+
+    @staticmethod
+    def _is_told(trial: TrialRecord) -> bool:
+        """Whether a line said already that the trial waits: one for each outage, not for each attempt."""
+        return all(a.only_waited for a in trial.attempts[-2:]) and len(trial.attempts) > 1
 
     def _warn(self, run: RunRecord) -> None:
         """Say early, and then ever more rarely, that nothing is in bounds."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from designloop.cli.datasets import INTERRUPTED, duration
+from designloop.cli.datasets import INTERRUPTED
 from designloop.cli.settings import settings_of
 from designloop.errors import OracleError
 
@@ -101,8 +101,10 @@ class Progress:
         done = epoch - self.first
         if epoch < epochs and now - self.told < (0.2 if tty else self.SECONDS_A_LINE):
             return
+        from designloop.describe import rough_time
+
         rest = (now - self.began) / done * (epochs - epoch) if done else 0.0
-        left = f", at most {duration(rest)} left" if rest else ""
+        left = f", at most {rough_time(rest)} left" if rest else ""
         text = f"{stage}: epoch {epoch}/{epochs}, validation loss {loss:.3g}, best {best:.3g}{left}"
         click.echo(f"\r{text:<90}" if tty else text, err=True, nl=not tty or epoch == epochs)
         self.told = now

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import statistics
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from designloop import hours
 from designloop.answered import answered, lines_of
+from designloop.campaign.amounts import about
+from designloop.campaign.execution import Window
 from designloop.cli import learned, people_text
 from designloop.cli.screen import design_text, quantity, trial_line, value_text, verdict
 from designloop.errors import DesignloopError, RunError
@@ -48,10 +54,12 @@ def status_text(run: RunRecord) -> str:
     if run.decisions and run.status != "running":
         lines.append(f"  {run.decisions[-1]['reason']}")
     now = time.time()
-    lines += people_text.open_lines(run) if run.is_manual else []
+    runs = _state(run) == "running"
+    opens, said = _hours(run) if runs else (0.0, [])
+    lines += [*said, *(people_text.open_lines(run) if run.is_manual else [])]
     for trial in run.trials if not run.is_manual else ():
         if trial.status == "running" and trial.last:
-            since = duration(now - trial.last.started)
+            since = about(now - trial.last.started)
             doing = (
                 _cut_off(run, trial, trial.last, since) if _state(run) == "stopped" else f"runs since {since}"
             )
@@ -59,9 +67,7 @@ def status_text(run: RunRecord) -> str:
         elif trial.status == "proposed":
             lines.append(f"  trial {trial.index} is queued")
         elif trial.status == "waiting" and trial.last:
-            left = max(0.0, (trial.last.again or now) - now)
-            which = f"trial {trial.index}, attempt {len(trial.attempts) + 1}"
-            lines.append(f"  {which} begins in {duration(left)}: {trial.last.reason}")
+            lines.append(f"  trial {trial.index} {_waits(trial, now=now, opens=opens, runs=runs)}")
     lines += _timing(run)
     best = run.best()
     if best:
@@ -69,6 +75,33 @@ def status_text(run: RunRecord) -> str:
     lines += learned.status_lines(run)
     lines += [f"  {line}" for line in lines_of(run)]
     return "\n".join(lines + _mirror(run))
+
+
+def _hours(run: RunRecord) -> tuple[float, list[str]]:
+    """Seconds until the hours of the campaign open, 0 where they are, and when they open or close."""
+    windows = [Window(begin=b, end=e) for b, e in run.campaign.get("execution", {}).get("hours", ())]
+    now = datetime.now()
+    opens, closes = hours.next_opening(windows, now), hours.closes_in(windows, now)
+    change = opens or closes
+    if math.isinf(change):
+        return 0.0, []
+    text = f"{now + timedelta(seconds=change):%a %Y-%m-%d %H:%M}, in {about(change)}"
+    if opens:
+        return opens, [f"  outside the hours of the campaign: attempts begin again {text}"]
+    return 0.0, [f"  within the hours of the campaign, which close {text}"]
+
+
+def _waits(trial: TrialRecord, *, now: float, opens: float, runs: bool) -> str:
+    """Why a trial is to be tried again, how often it was, and when it will be."""
+    last = trial.last
+    assert last is not None
+    left = max(0.0, (last.again or now) - now, opens)
+    begins = f"attempt {len(trial.attempts) + 1} begins " + (f"in {about(left)}" if runs else "with resume")
+    refused = list(itertools.takewhile(lambda a: a.only_waited, reversed(trial.attempts)))
+    if not refused:
+        return f"failed; {begins}: {last.reason}"
+    times = "once" if len(refused) == 1 else f"{len(refused)} times"
+    return f"waits, refused {times} since {about(now - refused[-1].started)}; {begins}: {last.reason}"
 
 
 def _cut_off(run: RunRecord, trial: TrialRecord, attempt: Attempt, since: str) -> str:
@@ -80,7 +113,7 @@ def _cut_off(run: RunRecord, trial: TrialRecord, attempt: Attempt, since: str) -
         return "has ended; resume collects its answer"
     if elsewhere.may_run(attempt.handle):
         engine = elsewhere.ENGINES[str(attempt.handle["kind"])]
-        return f"goes on by itself under engine {engine}, begun {since} ago; resume collects it"
+        return f"was handed to engine {engine} {since} ago; resume collects it"
     return f"was cut off, begun {since} ago"
 
 
@@ -121,10 +154,10 @@ def _timing(run: RunRecord) -> list[str]:
     chosen = statistics.fmean(proposing[-10:]) if proposing else 0.0
     each = statistics.fmean(oracle) + chosen if workers == 1 else statistics.fmean(oracle) / workers
     left = run.campaign["stop"]["trials"] - sum(t.origin != "existing" for t in run.trials)
-    lines = [f"  a trial takes the oracle {duration(statistics.median(oracle))} (median)"]
+    lines = [f"  a trial takes the oracle {about(statistics.median(oracle))} (median)"]
     if run.status == "running" and left > 0:
         trials = "1 trial is" if left == 1 else f"{left} trials are"
-        lines.append(f"  {trials} left at most: about {duration(left * each)}")
+        lines.append(f"  {trials} left at most: about {about(left * each)}")
     return lines
 
 
@@ -137,18 +170,6 @@ def _mirror(run: RunRecord) -> list[str]:
     if state.get("error"):
         return [f"  MLflow is behind: {state['error']} (designloop sync {run.name} completes it)"]
     return []
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: ``0.02 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def trials_text(run: RunRecord) -> str:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from designloop import closing, proposing, record, revision, rundir, stopping
 from designloop.campaign.model import Campaign
-from designloop.errors import RunError
+from designloop.errors import RunError, sentence
 from designloop.journal import Journal
 from designloop.oracle import Value
 from designloop.people import sheet
@@ -126,6 +126,27 @@ def tell(
     return Told(run=people.run, campaign=people.campaign, steps=tuple(steps), trials=tuple(trials))
 
 
+def go_on(directory: Path, *, watch: Watch | None = None) -> Suggested:
+    """Go on after a pause: the failures that led to it are handed out again. Raises RunError.
+
+    ``trials`` of the answer are those that are to be run again.
+    """
+    with _opened(directory, watch) as people:
+        run = people.run
+        if run.status != "paused":
+            raise RunError(
+                f"people run the trials of {run.name}, and it is not paused: 'designloop suggest {run.name}' "
+                f"says what is next, 'designloop tell {run.name} FILE' records results."
+            )
+        repeat = stopping.to_repeat(run)
+        people.recorder.decide("resume", "resumed by the user", repeat=repeat)
+        again = [t for t in stopping.open_trials(run) if str(t.index) in repeat and t.status not in OPEN]
+        for trial in again:
+            people.recorder.start(people.recorder.task(trial), HANDLE)
+        _end_where_due(people)
+    return Suggested(run=run, campaign=people.campaign, trials=tuple(again))
+
+
 def reject(directory: Path, trials: Sequence[int], *, reason: str, watch: Watch | None = None) -> RunRecord:
     """Take back suggestions: they will not be run, and are not suggested again. Raises RunError."""
     with _opened(directory, watch) as people:
@@ -187,8 +208,8 @@ def _revise(journal: Journal, run: RunRecord, campaign: Campaign) -> None:
 @contextmanager
 def _session(journal: Journal, campaign: Campaign, watch: Watch | None) -> Iterator[_People]:
     """A session that completes what a killed one left, and leaves figures and MLflow up to date."""
-    watch, count = watch or Unwatched(), len(journal.records)
-    run = record.gather(journal.records, directory=journal.directory)
+    watch, count = watch or Unwatched(), journal.count
+    run = record.gather(journal.hand_over(), directory=journal.directory)
     recorder = Recorder(campaign=campaign, journal=journal, run=run, watch=watch)
     people = _People(campaign=campaign, recorder=recorder, watch=watch, first=len(run.trials))
     recorder.seed_trials()
@@ -211,11 +232,17 @@ def _start(people: _People) -> None:
 def _reopen(people: _People) -> None:
     """Go on with a finished run whose end was undone by an edited campaign. Raises RunError."""
     run = people.run
+    if run.status == "paused":
+        raise RunError(
+            f"{run.name} is paused: {sentence(run.decisions[-1]['reason'])} When the cause is mended, "
+            f"'designloop resume {run.name}' hands those designs out again; then suggest more. What is open "
+            "can be told meanwhile."
+        )
     if run.status != "finished":
         return
     if stopping.stop_reason(run, people.campaign):
         raise RunError(
-            f"{run.name} is finished: {run.decisions[-1]['reason']}. To go on, raise what ended it: "
+            f"{run.name} is finished: {sentence(run.decisions[-1]['reason'])} To go on, raise what ended it: "
             f"'designloop suggest {run.name} --set stop.trials=100'."
         )
     people.recorder.decide("resume", "resumed by the user", repeat={})
@@ -286,7 +313,7 @@ def _end_where_due(people: _People) -> str | None:
     """Why nothing more is to be suggested, or None; the run ends once nothing is open."""
     run, campaign = people.run, people.campaign
     reason = stopping.stop_reason(run, campaign)
-    if reason is None or run.status == "finished":
+    if reason is None or run.status != "running":
         return reason
     waiting = len(open_trials(run))
     if waiting:

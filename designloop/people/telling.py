@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from designloop import policy, record
+from designloop import pausing, policy, record
 from designloop.people.facts import Fact
 from designloop.people.matching import Step
 from designloop.record import TrialRecord
@@ -15,10 +15,14 @@ HANDLE = {"kind": "manual"}
 
 
 def recorded(recorder: Recorder, steps: Sequence[Step]) -> list[int | None]:
-    """Make the steps durable; of each the trial that holds its result."""
+    """Make the steps durable, with a pause where their failures ask for one.
+
+    Of each step the trial that holds its result.
+    """
     own = [s for s in steps if s.kind == "own"]
     made = iter(_own_trials(recorder, own))
     trials: list[int | None] = []
+    pause: dict[str, Any] = {}
     for step in steps:
         number = step.trial
         if step.kind == "own":
@@ -31,8 +35,19 @@ def recorded(recorder: Recorder, steps: Sequence[Step]) -> list[int | None]:
         elif step.kind == "correction":
             assert number is not None
             _correct(recorder, recorder.run.trials[number], step.fact)
+        if step.kind in ("own", "answer") and recorder.run.status == "running":
+            pause = pause or _pause(recorder)
         trials.append(number)
+    if pause:
+        recorder.decide("pause", **pause)
     return trials
+
+
+def _pause(recorder: Recorder) -> dict[str, Any]:
+    """Why the run should wait for its people after the latest outcome; empty where it need not."""
+    run = recorder.run
+    reason = pausing.pause_reason(run, recorder.campaign.execution)
+    return {"reason": reason, "failed": pausing.behind(run, since=run.decisions)} if reason else {}
 
 
 def _own_trials(recorder: Recorder, steps: Sequence[Step]) -> list[TrialRecord]:

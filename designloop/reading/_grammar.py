@@ -174,7 +174,7 @@ class Parser:
         elif token.text in atoms():
             instead = f"A unit may follow only a number, such as '1 {token.text}' or '1 1/{token.text}'."
         else:
-            listed = ", ".join(sorted(self.known)[:8])
+            listed = ", ".join(list(self.known)[:8])
             instead = f"Known are: {listed}." if listed else "No names are known here."
         self.refuse(f"the name {token.text!r} is not known.", token, instead)
 
@@ -223,6 +223,11 @@ class Parser:
             if bare.bare and bare.operation == "number":
                 digits = format_quantity(bare.arguments[0], exact=True)
                 instead = f"Write the number with its unit, such as '{digits} {nodes.result_unit(other)}'."
+            elif bare.operation == "number" and other.operation == "name":
+                unit = nodes.result_unit(other)
+                instead = (
+                    f"Write it in {unit}, or a unit of the same kind." if unit else "Leave the unit out."
+                )
         self.refuse(f"{self.shown(left)} and {self.shown(right)} cannot be {verb}.", at, instead)
 
     def shown(self, node: Node) -> str:

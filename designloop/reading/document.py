@@ -33,7 +33,7 @@ _SENTENCES = (
     ("duplicate anchor", "this anchor exists twice.", "Give each anchor a name of its own."),
     ("expected ',' or ']'", "a bracket is not closed, or a comma is missing.", "Write [first, second]."),
     ("expected ',' or '}'", "a brace is not closed, or a comma is missing.",
-     "Write {key: value, other: value}."),
+     "Write {key: value, other: value}; text that holds a bracket or a comma goes into quotes."),
     ("while scanning a quoted scalar", "a quotation mark is not closed or a \\ escape is unknown.",
      "Close the text with the same mark; in double quotes write \\\\ for \\."),
     ("cannot start any token", "no value can begin with this character.", "Put the text in quotes."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -24,11 +25,11 @@ _BOUNDS = {
 }
 _KINDS = {
     "int": ("a whole number", ""),
-    "bool": ("true or false", ""),
+    "bool": ("true or false", "Write true or false."),
     "string": ("text", 'Put it in quotes: "{}".'),
-    "dict": ("a mapping", "Write {{key: value}}."),
-    "model": ("a mapping", "Write {{key: value}}."),
-    "mapping": ("a mapping", "Write {{key: value}}."),
+    "dict": ("a mapping", ""),
+    "model": ("a mapping", ""),
+    "mapping": ("a mapping", ""),
     "tuple": ("a list", "Write [{}]."),
     "list": ("a list", "Write [{}]."),
 }
@@ -56,9 +57,10 @@ def _explain(item: Mapping[str, Any], data: dict[str, Any], problems: Problems, 
     elif kind == "extra_forbidden":
         problems.add(path, *_unknown_key(path, owners), key=True)
     elif kind == "missing":
-        _missing(path, str(item["loc"][-1]), problems, owners)
+        _missing(_real_path(item["loc"][:-1], data), str(item["loc"][-1]), problems, owners)
     else:
-        problems.add(path, *_wrong_value(kind, item, _name(path), value))
+        what, instead = _empty(path) if value is None else _wrong_value(kind, item, _name(path), value)
+        problems.add(path, what, instead or _example(path, owners))
 
 
 def _real_path(location: tuple[str | int, ...], data: Any) -> Path_:
@@ -88,6 +90,11 @@ def _unknown_key(path: Path_, owners: Owners) -> tuple[str, str]:
             f"{key} is no key.",
             "If the comma before it is a decimal comma, write a point; if it is text, put it in quotes.",
         )
+    if re.search("[<>=]", key):
+        return (
+            f"{key} is no key.",
+            "If it goes with the text before the comma, join the two by 'and', or put them into quotes.",
+        )
     where = f" of {path[-2]}" if len(path) > 1 and isinstance(path[-2], str) else ""
     elsewhere = _homes(key, owners)
     hint = f"Move it below {elsewhere[0]}." if elsewhere else advice(key, known, kind="keys")
@@ -113,10 +120,16 @@ def _missing(path: Path_, key: str, problems: Problems, owners: Owners) -> None:
     misspelled = owner and any(nearest(k, owner.by_key()) == key for k in _unknown(path, owner, problems))
     if (path and problems.below(path)) or misspelled:
         return
-    example = ""
-    if owner and key in owner.by_key() and owner.by_key()[key].examples:
-        example = f"Write for example {key}: {flow((owner.by_key()[key].examples or [''])[0])}."
-    problems.add(path, f"the key {key} is missing{f' below {_name(path)}' if path else ''}.", example)
+    below, empty = f" below {_name(path)}" if path else "", (*path, key) in problems.document.keys
+    what = f"the key {key}{below} has no value." if empty else f"the key {key} is missing{below}."
+    problems.add((*path, key) if empty else path, what, _example((*path, key), owners), key=empty)
+
+
+def _example(path: Path_, owners: Owners) -> str:
+    """How the key at ``path`` may be written; empty where nothing is known of it."""
+    owner, key = owner_of(path[:-1], owners), str(path[-1]) if path else ""
+    field = owner.by_key().get(key) if owner else None
+    return f"Write for example {key}: {flow(field.examples[0])}." if field and field.examples else ""
 
 
 def _name(path: Path_) -> str:
@@ -126,13 +139,19 @@ def _name(path: Path_) -> str:
     return words[-1] if words else "this"
 
 
+def _empty(path: Path_) -> tuple[str, str]:
+    """An entry of a list, or below a name of one's own, without a value."""
+    entry = f"entry {path[-1] + 1} of {_name(path)}" if path and isinstance(path[-1], int) else _name(path)
+    return f"{entry} has no value.", "Write one, or leave the entry out."
+
+
 def _wrong_value(kind: str, item: Mapping[str, Any], name: str, value: Any) -> tuple[str, str]:
     context = item.get("ctx", {})
     if kind == "literal_error":
         allowed = [word.strip("' ") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
         guess = nearest(value, allowed) if isinstance(value, str) else None
         choice = f"Did you mean {guess}?" if guess else f"Write one of {', '.join(filter(None, allowed))}."
-        return f"{shown(value)} is no {name}.", choice
+        return f"{name} cannot be {shown(value)}.", choice
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"{name} {words} {context[key]}, not {shown(value)}.", ""
@@ -150,5 +169,7 @@ def _wrong_value(kind: str, item: Mapping[str, Any], name: str, value: Any) -> t
         )
     for start, (words, instead) in _KINDS.items():
         if kind.startswith(start):
-            return f"{name} must be {words}, not {shown(value)}.", instead.format(shown(value).strip("'"))
-    return f"{name} cannot be {shown(value)}.", str(item["msg"]) + "."
+            plain = not isinstance(value, dict | list)
+            advice = instead.format(shown(value).strip("'")) if plain else ""
+            return f"{name} must be {words}, not {shown(value)}.", advice
+    return f"{name} cannot be {shown(value)}.", str(item["msg"])

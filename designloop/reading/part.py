@@ -23,7 +23,12 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
-        return cls.expanded(value)
+        """A key whose value is left empty, or null, is as if it were left out."""
+        written = cls.expanded(value)
+        if not isinstance(written, dict):
+            return written
+        known = cls.by_key()
+        return {key: item for key, item in written.items() if item is not None or key not in known}
 
     @classmethod
     def expanded(cls, value: Any) -> Any:

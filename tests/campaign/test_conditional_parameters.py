@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
+from support.broken import Broken
 
 from designloop.campaign import Campaign, load, loads, validate_report
 from designloop.errors import CampaignError
@@ -92,6 +92,14 @@ def test_a_condition_on_truth():
     assert campaign(text).space.contains(design) is None
 
 
+def test_a_choice_may_be_called_like_a_word_of_other_languages() -> None:
+    words = (replace(i, choices=("in", "or", "not")) if i.name == "anchor" else i for i in DECLARATION.inputs)
+    declaration = replace(DECLARATION, inputs=tuple(i for i in words if i.name != "radius"))
+    text = FILE.replace("[single, double, ring]", "[in, or, not]").replace("double", "in")
+    text = text.replace("single", "or").replace("  radius: {range: 5 .. 50 um}\n", "")
+    assert {p.name: p.when for p in campaign(text, declaration).space.parameters}["pitch"] == "anchor == in"
+
+
 def test_a_baseline_and_first_designs_leave_out_what_they_do_not_have():
     c = campaign(
         FILE + "baseline: {length: 480 um, anchor: single, fins: 4}\n"
@@ -106,23 +114,36 @@ def test_a_condition_that_always_holds_is_noted():
     assert "every design has gap: its condition always holds." in validate_report(campaign(text))
 
 
-class Broken(NamedTuple):
-    """``old`` becomes ``new``; the error stands on the line that holds ``at`` and says ``words``."""
-
-    id: str
-    old: str
-    new: str
-    at: str
-    words: tuple[str, ...]
-
-
 PITCH, GAP = "when: anchor == double", "when: fins >= 3 and anchor != single"
 CASES = [
     Broken("unknown name", PITCH, "when: anker == double", "anker", ("'anker' is not known", "'anchor'")),
     Broken("unknown choice", PITCH, "when: anchor == twofold", "twofold", ("not a choice of 'anchor'", "single, double")),
     Broken("second part", GAP, "when: fins >= 3 and anchor == twin", "twin", ("'twin'", "c.yaml:10:55")),
-    Broken("no comparison", PITCH, "when: double", "when: double", ("compares nothing",)),
-    Broken("no text", PITCH, "when: [anchor]", "when: [anchor]", ("when",)),
+    Broken("a choice alone", PITCH, "when: double", "when: double", ("'double' compares nothing", "Write anchor == double.")),
+    Broken("a parameter alone", PITCH, "when: fins", "when: fins", ("Write a bound, such as fins >= 2.",)),
+    Broken("a list", PITCH, "when: [anchor == double, fins >= 3]", "when: [anchor", ("not a list", "Write anchor == double and fins >= 3.")),
+    Broken("a mapping", PITCH, "when: {anchor: double}", "when: {anchor", ("not a mapping", "Write anchor == double.")),
+    Broken("true", PITCH, "when: true", "when: true", ("true compares nothing", "leave when out: the parameter then always exists")),
+    Broken("true in quotes", PITCH, "when: 'true'", "when: 'true'", ("Leave when out",)),
+    Broken("no words", PITCH, "when: ''", "when: ''", ("'' compares nothing",)),
+    Broken("or", PITCH, "when: anchor == double or anchor == ring", "or anchor", ("'or' cannot join comparisons", "Write anchor != single.")),
+    Broken("or, in signs", PITCH, "when: anchor == double || anchor == ring", "||", ("Write anchor != single.",)),
+    Broken("or of two parameters", PITCH, "when: anchor == double or fins >= 3", "or fins", ("'or' cannot join", "Join by 'and' what must hold")),
+    Broken("or with an unknown choice", PITCH, "when: anchor == double or anchor == rung", "rung", ("Join by 'and' what must hold",)),
+    Broken("and, in signs", PITCH, "when: anchor == double && fins >= 3", "&&", ("Write anchor == double and fins >= 3.",)),
+    Broken("AND", PITCH, "when: anchor == double AND fins >= 3", "AND", ("Write anchor == double and fins >= 3.",)),
+    Broken("a comma", PITCH, "when: 'anchor == double, fins >= 3'", "fins >= 3'", ("',' cannot join", "Write anchor == double and fins >= 3.")),
+    Broken("a comma without quotes", PITCH, "when: anchor == double, fins >= 3", "double, fins", ("fins >= 3 is no key", "join the two by 'and'")),
+    Broken("and nothing", PITCH, "when: anchor == double and", "and}", ("missing beside 'and'", "Leave 'and' out.")),
+    Broken("in", PITCH, "when: 'anchor in [double, ring]'", "in [", ("'in' is no part", "Write anchor != single.")),
+    Broken("in one", PITCH, "when: anchor in (double)", "in (", ("Write anchor == double.",)),
+    Broken("not in", PITCH, "when: 'anchor not in (double, ring)'", "not in", ("Write anchor != double and anchor != ring.",)),
+    Broken("equal to a list", PITCH, "when: 'anchor == [double, ring]'", "== [", ("Write anchor != single.",)),
+    Broken("is", PITCH, "when: anchor is double", "is double", ("'is' is no part", "Write anchor == double.")),
+    Broken("is not", PITCH, "when: anchor is not double", "is not", ("Write anchor != double.",)),
+    Broken("not", PITCH, "when: not fins >= 3", "not fins", ("Write fins < 3.",)),
+    Broken("if", PITCH, "when: if fins >= 3", "if fins", ("Leave 'if' out.",)),
+    Broken("parentheses", PITCH, "when: (anchor == double) and (fins >= 3)", "(anchor", ("Write anchor == double without them.",)),
     Broken("itself", PITCH, "when: pitch >= 30 um", "pitch >= 30", ("pitch depends on itself",)),
     Broken("fixed", PITCH, "when: tracked == true", "tracked", ("tracked is fixed", "Name one of length, anchor, radius")),
     Broken("an output", PITCH, "when: stress >= 30 MPa", "stress >= 30", ("stress is an output",)),
@@ -144,14 +165,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.id) for c in CASES])
 def test_a_broken_condition_is_refused_at_its_line(case: Broken):
-    assert FILE.count(case.old) == 1
-    text = FILE.replace(case.old, case.new)
-    line = next(n for n, row in enumerate(text.splitlines(), 1) if case.at in row)
-    with pytest.raises(CampaignError) as refused:
-        campaign(text)
-    assert f"c.yaml:{line}:" in str(refused.value)
-    for words in case.words:
-        assert words in str(refused.value)
+    case.refused(FILE, campaign)
 
 
 def test_a_circle_is_refused_at_both_places():

@@ -11,6 +11,7 @@ import pytest
 from campaign_example import DECLARATION, FILE
 from hypothesis import given
 from hypothesis import strategies as st
+from support.broken import faults
 
 from designloop import units
 from designloop.campaign import Campaign, loads, validate_report
@@ -87,7 +88,13 @@ def test_settings_of_dask_are_passed_on() -> None:
         "job_extra_directives": ["--qos=x"],
     }
     assert found.resources == {"GPU": 1}
-    assert execution("{engine: dask, address: tcp://host:8786}").address == "tcp://host:8786"
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://host:8786", "10.0.0.7:8786", "tls://head.lab.org:1", "ucx://[fe80::1%eth0]:65535"]
+)
+def test_addresses_of_dask_schedulers(address: str) -> None:
+    assert execution(f"{{engine: dask, address: '{address}'}}").address == address
 
 
 def test_reactions_to_failures() -> None:
@@ -118,7 +125,7 @@ def minutes(day: str, hour: int) -> int:
         ('["mon, Wednesday 08:00 - 09:00"]', [(minutes("Mon", 8), minutes("Mon", 9)), (minutes("Wed", 8), minutes("Wed", 9))]),
         ('["Sun 20:00-06:00"]', [(minutes("Sun", 20), 7 * DAY + 360)]),
         ("daily", [(0, 7 * DAY)]),
-        ("[]", []),
+        ("null", []),
     ],
 )  # fmt: skip
 def test_hours_of_the_week(text: str, expected: list[tuple[int, int]]) -> None:
@@ -182,7 +189,7 @@ def end(id: str, text: str, at: str, words: str, execution: str = WORKERS) -> Br
 
 CASES = [
     # numbers
-    ex("no workers", "{workers: 0}", "0}", "workers must be at least 1, not 0."),
+    ex("no workers", "{workers: 0}", "0}", "workers must be at least 1, not 0. Write for example workers: 4."),
     ex("time without unit", "{time_limit: 90}", "90}", "time_limit is 90 without a unit. Write 90 min, or another unit of time."),
     ex("time in bytes", "{time_limit: 90 um}", "90 um", "time_limit: 'um' cannot be converted to 's'. Write it in s, or a unit of the same kind."),
     ex("time of zero", "{time_limit: 0 s}", "0 s", "time_limit is 0 s; it must be positive. Write time_limit: 90 min."),
@@ -191,9 +198,9 @@ CASES = [
     ex("memory in short", "{memory_limit: 4G}", "4G", "G is no unit of memory. Write 4 GB."),
     ex("memory in other units", "{memory_limit: 4 um}", "4 um", "um is no unit of memory. Write one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB."),
     ex("decimal comma", '{memory_limit: "1,5 GB"}', '1,5', "'1,5 GB' is no amount of memory. Write for example 4 GB."),
-    ex("one equal failure", "{equal_failures: 1}", "1}", "equal_failures must be at least 2, not 1."),
+    ex("one equal failure", "{equal_failures: 1}", "1}", "equal_failures must be at least 2, not 1. Write for example equal_failures: 3."),
     # engines
-    ex("unknown engine", "{engine: slrum}", "slrum", "'slrum' is no engine. Did you mean slurm?"),
+    ex("unknown engine", "{engine: slrum}", "slrum", "engine cannot be 'slrum'. Did you mean slurm?"),
     ex("queue without slurm", "{queue: {partition: cpu}}", "queue", "queue means nothing under engine in_process. Write engine: slurm, or for dask put its settings under cluster."),
     ex("queue under dask", "{engine: dask, queue: {cpus: 2}}", "queue", "queue means nothing under engine dask. Write engine: slurm, or for dask put its settings under cluster."),
     ex("address without dask", "{workers: 2, address: tcp://h:1}", "address", "address means nothing under engine processes. Add engine: dask."),
@@ -202,7 +209,15 @@ CASES = [
     ex("workers in this process", "{engine: in_process, workers: 2}", "workers", "workers means nothing under engine in_process. Write engine: processes, where several run at a time."),
     ex("workers of people", "{engine: manual, workers: 2}", "workers", "workers means nothing under engine manual. Leave it out: people run the trials."),
     ex("hours of people", "{engine: manual, hours: daily}", "hours", "hours means nothing under engine manual. Leave it out: people run the trials."),
-    ex("address and cluster", "{engine: dask, address: tcp://h:1, cluster: {class: X}}", "cluster", "address and cluster exclude each other. Keep address for a scheduler that runs already, or cluster to start one."),
+    ex("address and cluster", "{engine: dask, address: tcp://h:1, cluster: {class: PBSCluster}}", "cluster", "address and cluster exclude each other. Keep address for a scheduler that runs already, or cluster to start one."),
+    ex("address without port", "{engine: dask, address: localhost}", "localhost", "'localhost' has no port. Write it as 'dask scheduler' prints it: tcp://localhost:8786."),
+    ex("address of the dashboard", "{engine: dask, address: 'http://head:8787/status'}", "http", "'http://head:8787/status' is the address of a dashboard. Write the scheduler's: tcp://head:8786."),
+    ex("address with a path", "{engine: dask, address: 'tcp://head:8786/x'}", "tcp", "'tcp://head:8786/x' is no address of a scheduler. Write such as tcp://host:8786."),
+    ex("address by another protocol", "{engine: dask, address: 'ssh://head:22'}", "ssh", "ssh is no protocol of Dask. Write one of tcp, tls, ucx, ws, wss."),
+    ex("address with a port that is none", "{engine: dask, address: 'head:87860'}", "head", "87860 is no port. Write one from 1 to 65535."),
+    ex("address that is a port", "{engine: dask, address: 8786}", "8786", "8786 is no address of a scheduler. Write such as tcp://host:8786."),
+    ex("class nearly of a cluster", "{engine: dask, cluster: {class: Slurm}}", "Slurm", "'Slurm' is no cluster of dask-jobqueue. Did you mean SLURMCluster?"),
+    ex("class of no cluster", "{engine: dask, cluster: {class: KubeCluster}}", "KubeCluster", "'KubeCluster' is no cluster of dask-jobqueue. Write one of HTCondorCluster, LSFCluster, MoabCluster, OARCluster, PBSCluster, SGECluster, SLURMCluster."),
     ex("cluster without class", "{engine: dask, cluster: {cores: 2}}", "cluster", "the key class is missing below cluster. Write for example class: SLURMCluster."),
     ex("memory twice", "{engine: slurm, memory_limit: 1 GB, queue: {memory: 1 GB}}", "memory: 1", "memory_limit says it already. Leave one of the two out."),
     ex("unknown option of a job", "{engine: slurm, queue: {partitoin: cpu}}", "partitoin", "partitoin is no key of queue. Did you mean partition?"),
@@ -214,16 +229,23 @@ CASES = [
     ex("unknown reaction", "{failures: {error: ignore}}", "ignore", "'ignore' is no reaction. Known reactions: abandon, retry, infeasible, censor, keep, quarantine, pause."),
     ex("misspelled reaction", "{failures: {error: quarantaine}}", "quarantaine", "'quarantaine' is no reaction. Did you mean quarantine?"),
     ex("number as reaction", "{failures: {lost: 3}}", "3}", "3 is no reaction. Write {retry: 3} or abandon."),
+    ex("true as reaction", "{failures: {crash: true}}", "true", "true is no reaction. Write {retry: 3} or abandon."),
+    ex("a list as reaction", "{failures: {crash: []}}", "[]", "crash must be a mapping, not []. Write for example crash: {retry: 1, then: infeasible}."),
+    ex("a word for all causes", "{failures: retry}", "retry", "failures must be a mapping, not 'retry'. Write for example failures: {lost: {retry: 3, wait: 10 s}, timeout: censor}."),
+    ex("a word in the end", "{failures: {crash: {retry: 2, then: retry}}}", "retry}", "then cannot be 'retry'. Write one of abandon, infeasible, censor, keep, quarantine, pause."),
+    ex("an engine for a mapping", "slurm", "slurm", "execution must be a mapping, not 'slurm'. Write for example execution: {workers: 4}."),
+    ex("a number in words", "{workers: four}", "four", "workers must be a whole number, not 'four'. Write for example workers: 4."),
     ex("keep a crash", "{failures: {crash: keep}}", "keep", "keep goes with partial only: crash leaves nothing to keep. Write abandon, censor or quarantine."),
     ex("infeasible by bad luck", "{failures: {lost: {retry: 1, then: infeasible}}}", "{retry", "lost says nothing of the design, so it cannot mean infeasible. Write abandon or pause, after some retry."),
     ex("wait without retry", "{failures: {error: {wait: 1 s}}}", "wait", "error waits for no attempt. Add retry: 3, or leave wait out."),
     ex("wait without unit", "{failures: {error: {retry: 1, wait: 5}}}", "5}", "wait is 5 without a unit. Write 5 s, or another unit of time."),
-    ex("retry no times", "{failures: {error: {retry: 0}}}", "0}", "retry must be at least 1, not 0."),
+    ex("retry no times", "{failures: {error: {retry: 0}}}", "0}", "retry must be at least 1, not 0. Write for example retry: 3."),
     # hours
     ex("a time without a day", "{hours: [12:30]}", "12:30", "'12:30' names no day. Write for example \"Mon-Fri 19:00-07:00\", Sat-Sun or \"daily 20:00-06:00\"."),
     ex("a span without days", "{hours: 19:00-07:00}", "19:00", "'19:00-07:00' names no day. Write \"daily 19:00-07:00\", or days as in \"Mon-Fri 19:00-07:00\"."),
     ex("a number", "{hours: 750}", "750", "750 is no window of hours. Write for example \"Mon-Fri 19:00-07:00\", Sat-Sun or \"daily 20:00-06:00\"."),
     ex("a mapping", "{hours: {Mon: 19:00-07:00}}", "{Mon", "{Mon: ...} is no window of hours. Write for example \"Mon-Fri 19:00-07:00\", Sat-Sun or \"daily 20:00-06:00\"."),
+    ex("no hours at all", "{hours: []}", "[]", "hours names no window. Leave it out to begin at any time. Write for example \"Mon-Fri 19:00-07:00\", Sat-Sun or \"daily 20:00-06:00\"."),
     ex("half a span", '{hours: ["Mon 19:00"]}', 'Mon', "19:00 in 'Mon 19:00' is no span of time. Write both ends, such as 19:00-07:00."),
     ex("hours without minutes", '{hours: ["Mon 19-7"]}', 'Mon', "'19' in 'Mon 19-7' is no time of the day. Write 19:00."),
     ex("hour 25", '{hours: ["Mon 19:00-25:00"]}', 'Mon', "'25:00' in 'Mon 19:00-25:00' is no time of the day. Write such as 19:00."),
@@ -240,10 +262,14 @@ CASES = [
     end("until no day", "{until: 2026-02-30}", "2026-02-30", "'2026-02-30' is not in the calendar. Write such as \"2026-12-18 18:00\"."),
     end("until a number", "{until: 2026}", "2026}", "2026 is no date. Write 2026-12-18, or \"2026-12-18 18:00\"."),
     end("target of another metric", "{target: drive_power <= 1 mW}", "drive_power <=", "drive_power is not the objective, which is noise_equivalent_field. Write target: noise_equivalent_field <= BOUND, and bound other metrics under constraints."),
-    end("target the wrong way", "{target: noise_equivalent_field >= 60 nT/sqrt(Hz)}", "noise_equivalent_field >=", "noise_equivalent_field is minimized, so that its target is no >=. Write target: noise_equivalent_field <= BOUND."),
-    end("target in another unit", "{target: noise_equivalent_field <= 60 kHz}", "<= 60 kHz", "noise_equivalent_field (in nT/sqrt(Hz)) and a number in kHz cannot be compared."),
+    end("target the wrong way", "{target: noise_equivalent_field >= 60 nT/sqrt(Hz)}", "noise_equivalent_field >=", "noise_equivalent_field is minimized, so that its target cannot be written with >=. Write target: noise_equivalent_field <= BOUND."),
+    end("target in another unit", "{target: noise_equivalent_field <= 60 kHz}", "<= 60 kHz", "noise_equivalent_field (in nT/sqrt(Hz)) and a number in kHz cannot be compared. Write it in nT/sqrt(Hz), or a unit of the same kind."),
     end("target without a number", "{target: noise_equivalent_field <= 2 * noise_equivalent_field}", "noise_equivalent_field <=", "noise_equivalent_field <= 2 * noise_equivalent_field does not compare the objective with a number. Write target: noise_equivalent_field <= BOUND."),
     end("target as a band", "{target: 1 nT/sqrt(Hz) <= noise_equivalent_field <= 60 nT/sqrt(Hz)}", "1 nT", "a target is one comparison of the objective with a number. Write target: noise_equivalent_field <= BOUND."),
+    end("trials without their key", "60", "60", "stop must be a mapping, not 60. Write for example stop: {trials: 60}."),
+    end("improvement without its keys", "{no_improvement: 20}", "20", "no_improvement must be a mapping, not 20. Write for example no_improvement: {trials: 20, less_than: 1 %}."),
+    end("target as a number", "{target: 60}", "60", "60 compares nothing. Write target: METRIC <= NUMBER, or >=."),
+    end("target as a name", "{target: noise_equivalent_field}", "noise", "noise_equivalent_field compares nothing. Write target: noise_equivalent_field <= BOUND."),
     end("a gain of more than all", "{nothing_to_gain: 120 %}", "120 %", "nothing_to_gain is 120 %; it must lie between 0 and 100 %. Write nothing_to_gain: 1 %."),
 ]  # fmt: skip
 
@@ -260,6 +286,7 @@ def test_what_cannot_be_is_refused_where_it_stands(case: Broken) -> None:
     assert line[(error.place.column or 0) - 1 :].startswith(case.at), (error.place, line)
     said = " ".join(filter(None, (error.what, error.instead)))
     assert said == case.words
+    assert faults(said) == []
 
 
 def test_a_model_free_strategy_promises_nothing() -> None:
@@ -316,7 +343,7 @@ def lines(text: str, title: str) -> list[str]:
     ("text", "expected"),
     [
         ("{}", ["in this process"]),
-        ("{workers: 4, time_limit: 90 min, memory_limit: 4 GB}", ["in 4 processes at a time on this machine, each at most 1.5 h, each within 4 GB, up to 8 outcomes behind"]),
+        ("{workers: 4, time_limit: 90 min, memory_limit: 4 GB}", ["in 4 processes at a time on this machine, each at most 1 h 30 min, each within 4 GB, up to 8 outcomes behind"]),
         ('{engine: slurm, licences: {comsol: 2}, hours: ["Mon-Fri 19:00-07:00", Sat-Sun], failures: {crash: {retry: 1, then: infeasible}, error: pause}}',
          ["by 1 worker on Slurm, 2 licences of comsol, begun within Mon-Fri 19:00-07:00, Sat-Sun", "failures: error: pause, crash: 1 more after 10 s, then infeasible"]),
         ("{engine: manual}", ["by people"]),

@@ -37,7 +37,7 @@ def report(*changes: tuple[str, str], declaration: Declaration = FILM) -> str:
         "learned where           stress <= 300 MPa",
         "query_by_committee, committee gp, members 7, subset auto",
         "first 6 sobol",
-        "after 60 trials, or as soon as the goal is reached, or after 43200 s",
+        "after 60 trials, or as soon as the goal is reached, or after 12 h",
         "about 27 min of computing by the oracle",
         "film-scatter, alias champion, once the goal is reached",
     ],

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designloop.campaign import explain, json_schema, loads
-from designloop.campaign.execution_parts import ExecutionSpec, QueueSpec
+from designloop.campaign.execution_parts import ExecutionSpec, LicenceSpec, QueueSpec
 from designloop.campaign.failure_parts import FailuresSpec, ReactionSpec
 from designloop.campaign.goal_parts import GoalSpec, JudgeSpec, RegisterSpec
 from designloop.campaign.help import keys
@@ -38,6 +38,7 @@ from designloop.reading.writing import block
 NAMES = st.text(alphabet="abcdefgh_äE", min_size=1, max_size=8)
 NUMBERS = st.floats(0.001, 1000, allow_nan=False)
 COUNTS = st.integers(1, 1000)
+ADDRESSES = st.builds("{}host:{}".format, st.sampled_from(["", "tcp://", "tls://"]), st.integers(1, 65535))
 MEASURES = st.one_of(
     NUMBERS, st.builds(lambda n, u: f"{n!r} {u}", NUMBERS, st.sampled_from(["um", "MPa", "kHz"]))
 )
@@ -141,12 +142,13 @@ QUEUES = optional(
     partition=st.sampled_from(["cpu", "long,short"]), gres=st.just("gpu:1"), cpus=COUNTS, memory=SIZES,
     extra=st.lists(st.just("--nice=100"), max_size=2),
 )  # fmt: skip
+LICENCES = st.one_of(COUNTS, merged(st.fixed_dictionaries({"tokens": COUNTS}), optional(each=COUNTS)))
 HOURS = st.sampled_from(["Mon-Fri 19:00-07:00", "Sat-Sun", "daily 20:00-06:00"])
 EXECUTIONS = optional(
     engine=st.sampled_from(["in_process", "dask", "manual"]), workers=COUNTS, threads=COUNTS, time_limit=MEASURES,
     memory_limit=SIZES, staleness=st.integers(0, 99), failures=FAILURES, failure_limit=COUNTS,
-    equal_failures=st.integers(2, 9), licences=st.dictionaries(NAMES, COUNTS, max_size=2),
-    hours=st.one_of(HOURS, st.lists(HOURS, min_size=1, max_size=2)), queue=QUEUES, address=NAMES,
+    equal_failures=st.integers(2, 9), licences=st.dictionaries(NAMES, LICENCES, max_size=2),
+    hours=st.one_of(HOURS, st.lists(HOURS, min_size=1, max_size=2)), queue=QUEUES, address=ADDRESSES,
     cluster=st.fixed_dictionaries({"class": st.just("SLURMCluster"), "cores": COUNTS}),
     resources=st.dictionaries(st.sampled_from(["GPU"]), NUMBERS),
 )  # fmt: skip
@@ -207,6 +209,7 @@ CLASSES: dict[type[Part], st.SearchStrategy] = {
     NothingToGainSpec: GAINS,
     ExecutionSpec: EXECUTIONS,
     QueueSpec: QUEUES,
+    LicenceSpec: LICENCES,
     FailuresSpec: FAILURES,
     ReactionSpec: REACTIONS,
     TrackingSpec: TRACKINGS,

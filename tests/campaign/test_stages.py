@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,7 +259,10 @@ def test_a_plain_oracle_may_escalate_too(folder: Path) -> None:
         ),
         ("escalate: {to: ./film.py:film, spread: {modulus: 1 kg}}", "'kg' cannot be converted to 'MPa'"),
         ("escalate: {to: ./film.py:film, spread: 0 GPa}", "a spread of 0 GPa is never kept"),
-        ("escalate: {to: ./film.py:film, outside: ask}", "'ask' is no outside. Write one of solver, refuse"),
+        (
+            "escalate: {to: ./film.py:film, outside: ask}",
+            "outside cannot be 'ask'. Write one of solver, refuse",
+        ),
         ("escalate: {to: ./film.py:film, audit: 3}", "audit is 3; it is a share from 0 to 100 %"),
         ("escalate: {to: ./film.py:film, audit: 120 %}", "audit is 120 %; it is a share"),
         ("escalate: {to: ./film.py:film, retrain: soon}", "'soon' says not when to retrain"),
@@ -321,3 +325,52 @@ def test_fidelities_and_realizations_of_the_only_stage_that_has_them_are_offered
 def test_inputs_that_cannot_be_one_are_refused(first: Input, second: Input, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         composed([stage("a", declared(first)), stage("b", declared(second, output="z"))])
+
+
+ANCHOR = Input(name="anchor", choices=("one", "two"))
+FINS = Input(name="fins", unit="um", lower=1, upper=9)
+PITCH = Input(name="pitch", unit="um", lower=1, upper=9, when="anchor == two and fins >= 3")
+
+
+@pytest.mark.parametrize(
+    ("names", "fins", "when"),
+    [
+        ({}, FINS, "anchor == two and fins >= 3"),
+        ({"anchor": "b.anchor", "fins": "b.fins"}, FINS, "b.anchor == two and b.fins >= 3"),
+        ({}, Input(name="fins", unit="mm"), ""),
+    ],
+    ids=["plain", "dotted", "another unit here"],
+)
+def test_the_condition_of_an_input_is_carried_into_the_pipeline(
+    names: Mapping[str, str], fins: Input, when: str
+) -> None:
+    stages = [stage("b", declared(ANCHOR, FINS, PITCH), **names), stage("c", declared(fins, output="z"))]
+    assert composed(stages).input("pitch").when == when
+    assert composed(stages).input("pitch").default is None
+
+
+def test_a_condition_on_a_fed_value_is_none_in_the_pipeline() -> None:
+    fed = stage("b", declared(ANCHOR, FINS, PITCH))
+    fed = replace(fed, names={"anchor": "anchor", "pitch": "pitch"})
+    assert composed([stage("a", declared(FINS)), fed]).input("pitch").when == ""
+
+
+def test_a_pipeline_asks_for_a_conditional_input_only_where_its_stage_needs_it(folder: Path) -> None:
+    needs = 'Input(name="bow", lower=0, upper=1, unit="um", when="shape == round"),'
+    device = FILES["device.py"].replace('Input(name="shape"', f'{needs}\n                Input(name="shape"')
+    (folder / "device.py").write_text(device)
+    length, shape = "{length: 100 .. 400 um", "device.shape: {choices: [round, flat]}"
+    campaign = loaded(folder, (f"{length}}}", f"{length}, {shape}, bow: 0 .. 1 um}}"))
+    assert {p.name: p.when for p in campaign.space.parameters}["bow"] == "device.shape == round"
+    with pytest.raises(
+        CampaignError, match=r"pipeline needs bow where device\.shape == round, and it has no value"
+    ):
+        loaded(folder, (f"{length}}}", f"{length}, {shape}}}"))
+
+
+def test_a_pipeline_holds_the_licences_that_its_greediest_stage_takes() -> None:
+    first, second = (
+        declared(licences={"comsol": 2}),
+        declared(licences={"comsol": 1, "matlab": 1}, output="z"),
+    )
+    assert composed([stage("a", first), stage("b", second)]).licences == {"comsol": 2, "matlab": 1}

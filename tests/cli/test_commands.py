@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support.entries import done, run_of
+from support.entries import campaign, done, outcome, proposal, run_of, start
 
+from designloop import hours
+from designloop.campaign.amounts import about, duration
 from designloop.cli import main
-from designloop.cli.screen import verdict
-from designloop.cli.views import duration
+from designloop.cli.screen import PlainWatch, verdict
+from designloop.cli.views import status_text
 from designloop.journal import Journal
+from designloop.record import read
 
 ORACLE = """
 import time
@@ -309,10 +314,141 @@ def test_a_stopped_run_says_how_to_go_on_and_resume_does(place: Path, stop: sign
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.012, "0.012 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+    [
+        (0.0, "0 s"), (0.012, "0.012 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"),
+        (7500, "2 h 5 min"), (7199.6, "2 h"), (720, "12 min"),
+    ],
+)  # fmt: skip
+def test_times_that_pass_read_well(seconds: float, text: str) -> None:
+    assert about(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.25, "0.25 s"), (61.25, "1 min 1.25 s"), (5400, "1 h 30 min"), (720000, "200 h"), (3601, "1 h 1 s")],
 )
-def test_durations_read_well(seconds: float, text: str) -> None:
+def test_durations_are_told_to_the_digit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def minutes_from_now(*ahead: int) -> list[int]:
+    """Minutes of the week so many minutes ahead, in a row."""
+    now = datetime.now()
+    first = ((now.weekday() * 24 + now.hour) * 60 + now.minute + ahead[0]) % hours.WEEK
+    return [first, *(first + minutes - ahead[0] for minutes in ahead[1:])]
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ((120, 180), r"outside the hours of the campaign: attempts begin again \w+ \S+ [0-9:]+, in [12] h"),
+        ((-60, 60), r"within the hours of the campaign, which close \w+ \S+ [0-9:]+, in (5\d min|1 h)"),
+    ],
+    ids=["outside", "within"],
+)  # fmt: skip
+def test_status_knows_the_hours_and_what_is_waited_for(
+    tmp_path: Path, window: tuple[int, int], said: str
+) -> None:
+    directory = tmp_path / "runs" / "beam-x"
+    refusals = [
+        entry | {"time": time.time() - 7200 + 600 * n}
+        for n in range(1, 4)
+        for entry in (
+            start(0, n),
+            outcome(0, n, status="failed", reason="no licence of comsol is free")
+            | {"cause": "wait", "does": "retry", "again": time.time() + 300},
+        )
+    ]
+    execution = {"engine": "processes", "workers": 2, "hours": [minutes_from_now(*window)]}
+    directory.mkdir(parents=True)
+    with Journal(directory) as journal:
+        for entry in (campaign(execution=execution), proposal(0), *refusals):
+            journal.append(**entry)
+        running = status_text(read(directory))
+    assert re.search(said, running), running
+    waits = "in (1 h|2 h)" if window[0] > 0 else "in (5 min|4 min 59 s)"
+    refused = rf"trial 0 waits, refused 3 times since 1 h 50 min; attempt 4 begins {waits}"
+    assert re.search(refused, running), running
+    assert "no licence of comsol is free" in running
+    stopped = status_text(read(directory))
+    assert "attempt 4 begins with resume" in stopped
+    assert "hours of the campaign" not in stopped
+
+
+def test_an_outage_is_one_line_on_the_screen() -> None:
+    lines: list[str] = []
+    watch, entries = PlainWatch(lines.append), [proposal(0)]
+    for attempt in range(1, 50):
+        ended = outcome(0, attempt, status="failed", reason="none free")
+        entries += [start(0, attempt), ended | {"cause": "wait", "does": "retry", "again": 0.0}]
+        watch.recorded(entries[-1], run_of(*entries))
+    watch.close()
+    assert len(lines) == 1
+    assert "waiting" in lines[0]
+    assert "none free" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["stop.cost=null", "stop.trials=null", "strategy.name=null", "stop=null", "name=", "oracle.options=null"],
+)
+def test_a_key_without_a_value_is_left_out(place: Path, override: str) -> None:
+    (place / "c.yaml").write_text(CAMPAIGN.replace("trials: 5", "trials: 5, cost: 3 h"))
+    key = override.partition("=")[0]
+    said = good("validate", "c.yaml", "--set", override)
+    assert ("after 50 trials" in said) == (key in ("stop", "stop.trials"))
+    assert ("3 h of the oracle" in said) == (key not in ("stop", "stop.cost"))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("oracle=null", "the key oracle has no value. Write for example oracle: magnetometer."),
+        ("objectives.0=null", "entry 1 of objectives has no value. Write one, or leave the entry out."),
+        ("version=null", "the key version has no value. Write for example version: 1."),
+    ],
+)
+def test_what_is_needed_cannot_be_left_empty(place: Path, override: str, words: str) -> None:
+    result = call("validate", "c.yaml", "--set", override)
+    assert result.exit_code == 2
+    assert f"--set {override}: {words}" in result.output
+
+
+def test_a_campaign_whose_time_is_over_does_not_begin(place: Path) -> None:
+    (place / "c.yaml").write_text(CAMPAIGN.replace("trials: 5", "trials: 5, until: 2026-11-01"))
+    for command in ("validate", "run"):
+        result = call(command, "c.yaml")
+        assert result.exit_code == 2
+        assert "c.yaml:8:26: until 2026-11-01 has passed: it is" in result.output
+        assert "Write a later day, or leave it out." in result.output
+    assert not list(place.glob("**/journal.jsonl"))
+
+
+def test_a_run_whose_time_passed_meanwhile_resumes_and_says_so(place: Path) -> None:
+    (place / "broken").touch()
+    assert call("run", "c.yaml").exit_code == 3
+    (place / "broken").unlink()
+    said = good("resume", "--set", "stop.until=2026-11-01")
+    assert "done: the time is up: 2026-11-02 00:00" in said
+
+
+def piped(command: str, place: Path) -> tuple[int, str, str]:
+    """A command whose output nobody reads to its end: its exit status, what was read, standard error."""
+    script = f'{sys.executable} -c "from designloop.cli import main; main()" {command}'
+    done = subprocess.run(
+        ["bash", "-c", f"{script} | head -1; echo ${{PIPESTATUS[0]}}"], cwd=place, capture_output=True,
+        text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    *read_, status = done.stdout.splitlines()
+    return int(status), "\n".join(read_), done.stderr
+
+
+def test_a_campaign_outlives_the_reader_of_its_output(place: Path) -> None:
+    assert piped("run c.yaml", place) == (0, "reading c.yaml", "")
+    assert "finished" in good("list")
+    assert piped("run none.yaml 2>&1", place)[0] == 2
+    status, _, error = piped("explain", place)
+    assert (status, error) == (0, "")
 
 
 def test_the_environment_is_recorded_without_names_or_paths(ran: Path) -> None:

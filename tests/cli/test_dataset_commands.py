@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from designloop.cli import main
-from designloop.cli.datasets import duration
 from designloop.learning.datasets import DataSet
 
 
@@ -135,8 +134,3 @@ def test_ctrl_c_keeps_the_rows_and_tells_how_to_go_on(tmp_path: Path) -> None:
     assert "rows are kept in" in said
     assert "the same command goes on" in said
     assert "Traceback" not in said
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.1, "1 s"), (60, "60 s"), (720, "12 min"), (12600, "3.5 h")])
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from support.laboratory import (
     CAMPAIGN,
     HEADERS,
     ORACLE,
+    design_of,
     filled,
     here,
     kinds,
@@ -122,6 +124,75 @@ def test_the_run_ends_when_its_trials_are_told_and_goes_on_when_more_are_allowed
 
 def test_resume_sends_people_to_their_own_commands(lab: Path) -> None:
     assert "designloop suggest" in refused("resume", str(lab))
+    assert "--campaign or --set" in refused("resume", str(lab), "--set", "stop.trials=14")
+
+
+def test_equal_failures_pause_until_people_say_that_the_cause_is_mended(lab: Path) -> None:
+    first, second, third = rows_of(lab / "suggestions-2.csv")
+    cracked = [row | {"status": "failed", "note": "cracked at 3 h"} for row in (first, second, third)]
+    said = told(lab, *cracked, results(lab))
+    assert "!!! paused: 3 trials in a row failed alike: cracked at 3 h. Nothing more is suggested." in said
+    assert f"designloop resume {lab.name}" in said
+    assert read(lab).status == "paused"
+    assert "paused, 4 of 12 trials" in here("status", str(lab))
+    paused = refused("suggest", str(lab))
+    assert "is paused: 3 trials in a row failed alike" in paused
+    assert "'designloop resume" in paused
+    said = here("resume", str(lab))
+    assert f"{lab.name} goes on; to be run again: 1, 2, 3" in said
+    assert [t.status for t in read(lab).trials] == ["completed", "running", "running", "running"]
+    assert "recorded: nothing; 4 known already" in told(lab, *cracked, results(lab))
+    told(lab, *(filled(row, {"conductivity": 2.0 + n}) for n, row in enumerate((first, second, third))))
+    here("suggest", str(lab), "-n", "2")
+    assert [t.status for t in read(lab).trials] == ["completed"] * 4 + ["running"] * 2
+
+
+def test_the_limit_of_failures_holds_for_people_too(lab: Path) -> None:
+    here("suggest", str(lab), "--set", "execution.failure_limit=2")
+    first, second, third = rows_of(lab / "suggestions-2.csv")
+    told(lab, first | {"status": "failed", "note": "cracked"}, second | {"status": "failed", "note": "lost"})
+    assert "2 trials failed, the limit is 2; the last: lost" in here("status", str(lab))
+    said = told(lab, filled(third, {"conductivity": 2.0}), results(lab))
+    assert "recorded: 2 results" in said
+    here("resume", str(lab))
+    assert read(lab).status == "running"
+    here("suggest", str(lab))
+
+
+def test_people_learn_until_the_goal_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("designloop.report.draw", lambda _: [])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DESIGNLOOP_HOME", str(tmp_path))
+    (tmp_path / "furnace.py").write_text(ORACLE)
+    aim = "goal: {learn: {conductivity: 20 % of spread}}"
+    learner = "{name: query_by_committee, members: 3, batch: 6, initial: {sobol: 6}}"
+    text = CAMPAIGN.replace("objectives: [maximize: conductivity]", aim)
+    text = text.replace("strategy: sobol", f"strategy: {learner}").replace("trials: 12", "trials: 60")
+    for line in ("  powder: {choices: [0, 2, 4, 6, 8, 10], hard_to_change: true}\n", "  gas:\n"):
+        text = text.replace(line, "")
+    (tmp_path / "learn.yaml").write_text(
+        text.replace("parameters:", "fixed: {powder: 2, gas: air}\nparameters:")
+    )
+    here("run", "learn.yaml", "--runs", "runs")
+    (directory,) = (tmp_path / "runs").iterdir()
+    for number in range(1, 16):
+        rows = rows_of(directory / f"suggestions-{number}.csv")
+        told(directory, *(filled(row, {"conductivity": smooth(row), "density": 90.0}) for row in rows))
+        if read(directory).status == "running":
+            here("suggest", str(directory))
+        if read(directory).status == "finished":
+            break
+    run = read(directory)
+    assert run.status == "finished"
+    assert "the goal is reached: conductivity" in run.decisions[-1]["reason"]
+    assert len(run.trials) < 60
+    assert "the goal is reached" in here("best", str(directory))
+
+
+def smooth(row: Mapping[str, str]) -> float:
+    """A response that a small model learns soon."""
+    design = design_of(row, ("temperature", "hours"))
+    return 1.0 + (design["temperature"] - 800) / 100 + 0.01 * design["hours"]
 
 
 def test_a_run_that_programs_run_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

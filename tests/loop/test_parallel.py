@@ -42,7 +42,9 @@ def simulate(
     seconds = float(wait.read_text()) if wait.exists() else 0.1
     time.sleep(float(np.random.default_rng(context.seed).uniform(0.5, 1.5)) * seconds)
     busy = HERE / "busy"
-    if busy.exists() and trial == 2 and len(list(HERE.glob("begun-002*"))) < 3:
+    if busy.exists() and trial == 2 and len(busy.read_text()) < 2:
+        busy.write_text(busy.read_text() + "x")
+        (context.directory / f"refused-{len(busy.read_text())}.log").touch()
         raise Failed("no licence free", cause="wait", retry_after=0.2)
     with (HERE / "intervals").open("a") as file:
         file.write(f"{trial} {begin} {time.time()}\\n")
@@ -129,6 +131,9 @@ def test_waiting_for_a_licence_is_no_failure(written: Callable[..., Path]) -> No
     assert [(a.status, a.cause, a.does) for a in waited.attempts] == [
         ("failed", "wait", "retry"), ("failed", "wait", "retry"), ("completed", None, None),
     ]  # fmt: skip
+    assert not any(a.artifacts for a in waited.attempts)
+    assert not list((record.directory / "trials").glob("002*"))
+    assert sorted(p.name for p in (record.directory / "attempts").glob("002*")) == ["002-3.json"]
     assert all(t.status == "completed" for t in record.trials)
 
 
@@ -205,7 +210,7 @@ def test_a_second_interrupt_leaves_at_once_and_what_runs_is_collected_later(
 
 def test_what_runs_under_another_engine_is_not_run_twice(written: Callable[..., Path]) -> None:
     path = written(stop="{trials: 3}")
-    (path.parent / "seconds").write_text("4")
+    (path.parent / "seconds").write_text("12")
     process = spawned(path, "run", "campaign.yaml")
     wait_until(lambda: len(list(path.parent.glob("begun-*"))) == 3)
     process.kill()
