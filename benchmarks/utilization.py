@@ -2,11 +2,11 @@
 
     python benchmarks/utilization.py [--quick] [--part busy|slow|regret] [--seeds 10]
 
-busy: 200 trials of 0.5 to 1.5 s (uniform) on 8 workers; slow: 48 trials of 5 to 15 s. Every evaluation notes
-when it began and ended; utilization is the time spent in evaluations between the first and the last dispatch,
-over 8 times that stretch. Ours is a whole campaign (processes, journal on disk, tracking off); Ax's
-Orchestrator and Optuna call the same function in a pool of threads, with the polls that suit them best.
-Imports come before everybody's first dispatch.
+busy: 200 trials of 0.5 to 1.5 s (uniform) on 8 workers; slow: 96 trials of 5 to 15 s, where no design may be
+chosen with more than 8 outcomes still unseen. Every evaluation notes when it began and ended; utilization is
+the time spent in evaluations between the first and the last dispatch, over 8 times that stretch. Ours is a
+whole campaign (processes, journal on disk, tracking off); Ax's Orchestrator and Optuna call the same function
+in a pool of threads, with the polls that suit them best. Imports come before everybody's first dispatch.
 regret: Branin and Hartmann6 with 7 trials pending whenever a design is chosen (virtual time, so that
 everybody has the same pending trials), paired seeds, beside Ax's defaults.
 """
@@ -78,7 +78,7 @@ oracle: ./simulate.py:simulate
 objectives: [minimize: height]
 strategy: {{name: gp_ucb, initial: {{sobol: 8}}}}
 stop: {{trials: {trials}}}
-execution: {{workers: {workers}}}
+execution: {{workers: {workers}, staleness: {stale}}}
 tracking: off
 """
 
@@ -88,14 +88,14 @@ def branin(x: float, y: float) -> float:
     return float((y - 0.129 * x**2 + 1.59 * x - 6) ** 2 + 9.6 * np.cos(x) + 10)
 
 
-def ours(trials: int, low: float, high: float) -> tuple[list[Interval], int]:
+def ours(trials: int, low: float, high: float, *, stale: int) -> tuple[list[Interval], int]:
     """One campaign; what it noted, and the largest staleness of a start."""
     load_ax()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "notes").mkdir()
         (folder / "simulate.py").write_text(ORACLE.format(low=low, high=high))
-        (folder / "c.yaml").write_text(CAMPAIGN.format(seed=1, trials=trials, workers=WORKERS))
+        (folder / "c.yaml").write_text(CAMPAIGN.format(seed=1, trials=trials, workers=WORKERS, stale=stale))
         session.run(load(folder / "c.yaml"), folder=folder / "runs")
         notes = [tuple(map(float, p.read_text().split())) for p in (folder / "notes").iterdir()]
         starts = [r for r in read(next((folder / "runs").iterdir())) if r["kind"] == "start"]
@@ -197,11 +197,11 @@ def utilization(notes: Sequence[Interval]) -> tuple[float, float]:
     return spent / (WORKERS * (last - first)), last - first
 
 
-def busy(trials: int, low: float, high: float, *, rivals: bool = True) -> dict[str, Any]:
+def busy(trials: int, low: float, high: float, *, stale: int, rivals: bool = True) -> dict[str, Any]:
     """One table of utilizations."""
     print(f"\n{trials} trials of {low:g} to {high:g} s on {WORKERS} workers")
     print(f"{'who':22s} {'busy':>7s} {'seconds':>8s} {'largest staleness':>18s}")
-    notes, stale = ours(trials, low, high)
+    notes, stale = ours(trials, low, high, stale=stale)
     rows: dict[str, Any] = {"designloop gp_ucb": (*utilization(notes), stale)}
     _row("designloop gp_ucb", rows)
     others = {"Ax Orchestrator": ax,
@@ -369,9 +369,11 @@ def main() -> None:
     found: dict[str, Any] = {"versions": {p: version(p) for p in packages}, "threads": 1, "workers": WORKERS}
     parts = options.part or (["busy"] if options.quick else ["busy", "slow", "regret"])
     if "busy" in parts:
-        found["busy"] = busy(60 if options.quick else 200, 0.5, 1.5, rivals=not options.quick)
+        found["busy"] = busy(
+            60 if options.quick else 200, 0.5, 1.5, stale=2 * WORKERS, rivals=not options.quick
+        )
     if "slow" in parts:
-        found["slow"] = busy(48, 5.0, 15.0)
+        found["slow"] = busy(96, 5.0, 15.0, stale=WORKERS)
     if "regret" in parts:
         results = Path(__file__).parent / "results" / "utilization_regret.jsonl"
         found["regret"] = regret(options.seeds, {"branin": 40, "hartmann6": 60}, results)
