@@ -8,7 +8,6 @@ was watched lies in the folder: the same call goes on with a run that was interr
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -234,6 +233,3 @@ def printed(found: Mapping[str, Any], *, tracked: bool) -> None:
         print(f"{n:>6}  " + "  ".join(f"{row[c]:{len(c)}.4f}" for c in columns))
     rest = {k: v for k, v in found.items() if k not in ("rows", "mirror")}
     print(", ".join(f"{k} {v}" for k, v in rest.items()), flush=True)
-
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
