@@ -84,6 +84,20 @@ def test_best_so_far_counts_feasible_trials_only_and_never_rises(record: RunReco
     assert min(t.value(METRIC) for t in record.trials if t.status == "completed") < best[-1]
 
 
+def test_best_so_far_is_told_in_the_order_in_which_outcomes_come(tmp_path: Path) -> None:
+    factory = Factory(tmp_path, uri=None, fits=False)
+    for _ in range(8):
+        factory.begin(factory.propose())
+    for trial in (5, 0, 7, 2, 6, 1, 4, 3):
+        factory.end(trial)
+    points = overview.steps(read(factory.directory))
+    best = [(p.step, p.value) for p in points if p.key == f"best/{METRIC}"]
+    assert len(best) > 1
+    assert best == sorted(best, key=lambda at: (at[0], -at[1]))
+    assert [value for _, value in best] == sorted((value for _, value in best), reverse=True)
+    assert [p.step for p in points if p.key == f"value/{METRIC}"] == [5, 0, 7, 2, 6, 1, 4, 3]
+
+
 def test_points_already_told_do_not_change_when_the_journal_grows(tmp_path: Path) -> None:
     factory = Factory(tmp_path, uri=None, fits=False).run(6)
     before = overview.steps(read(factory.directory))
