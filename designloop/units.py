@@ -16,7 +16,8 @@ from designloop._unit_text import UnitError, canonical, refuse_unit, unit_at, un
 
 __all__ = [
     "Dimension", "Quantity", "UnitError", "affine", "atoms", "check_unit", "compatible", "convert",
-    "factor_offset", "format_quantity", "parse_quantity", "parse_range", "power", "refuse_unit", "unit_at",
+    "difference", "factor_offset", "fitting", "format_quantity", "parse_quantity", "parse_range", "power",
+    "refuse_unit", "unit_at",
 ]  # fmt: skip
 
 
@@ -92,6 +93,22 @@ def convert(value: Any, from_unit: str, to_unit: str) -> Any:
     factor, offset, _ = factor_offset(from_unit)
     to_factor, to_offset, _ = factor_offset(to_unit)
     return affine(value, factor / to_factor, (offset - to_offset) / to_factor)
+
+
+def difference(value: float, from_unit: str, to_unit: str) -> float:
+    """A difference of two values in another unit: an offset, as between degC and K, does not count.
+
+    Raises UnitError.
+    """
+    convert(0.0, from_unit, to_unit)
+    return float(affine(value, factor_offset(from_unit)[0] / factor_offset(to_unit)[0]))
+
+
+def fitting(text: str, declared: str) -> str:
+    """``check_unit`` of a unit that converts to ``declared``. Raises UnitError."""
+    unit = check_unit(text)
+    convert(0.0, unit, declared)
+    return unit
 
 
 def affine(value: Any, factor: Fraction, offset: Fraction = Fraction(0)) -> Any:

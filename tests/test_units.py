@@ -144,6 +144,20 @@ def test_an_infinite_value_stays_infinite():
     assert math.isnan(convert(math.nan, "um", "mm"))
 
 
+@pytest.mark.parametrize(
+    ("value", "source", "target", "expected"),
+    [(5.0, "degC", "K", 5.0), (0.1, "K", "degC", 0.1), (2.0, "um", "nm", 2000.0), (-3.0, "MPa", "MPa", -3.0)],
+)
+def test_a_difference_knows_no_offset(value, source, target, expected):
+    assert units.difference(value, source, target) == expected
+
+
+def test_a_fitting_unit_is_spelled_canonically():
+    assert units.fitting("µm", "nm") == "um"
+    with pytest.raises(units.UnitError):
+        units.fitting("um", "MPa")
+
+
 def test_units_of_different_kinds_do_not_convert():
     assert not compatible("um", "V")
     with pytest.raises(UnitError, match="'um' cannot be converted to 'V'"):

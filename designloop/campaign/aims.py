@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from designloop.campaign.inputs import difference
+from designloop import units
 from designloop.campaign.model import Aim, Objective
 from designloop.campaign.outcomes import Outcomes, outcome_expression
 from designloop.campaign.schema import CampaignFile
@@ -82,7 +82,7 @@ def _aim(expression: Expression, tolerance: Tolerance, found: Outcomes) -> Aim:
     if tolerance.kind == "absolute":
         unit = amount.unit if amount.unit is not None else expression.unit
         plain = expression.text in {o.name for o in found.inputs.declaration.outputs}
-        error = difference(amount.value, unit, expression.unit if plain else unit)
+        error = units.difference(amount.value, unit, expression.unit if plain else unit)
         expression = expression if plain else expression.in_unit(unit)
     else:
         error = amount.to("")

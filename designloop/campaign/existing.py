@@ -125,12 +125,10 @@ def _unit(header: str, content: ColumnSpec, declared: str) -> str:
     if written is None:
         return declared
     try:
-        unit = units.check_unit(written)
-        units.convert(0.0, unit, declared)
+        return units.fitting(written, declared)
     except units.UnitError as error:
         what = f"the unit {written!r} of the column {header!r} does not fit: {sentences(error)[0]}"
         raise Refused(what, f"Write {{name: {content.name}, unit: {declared or '1'}}}.") from None
-    return unit
 
 
 def _converted(cell: Cell, decimal: str, unit: str, to: str) -> float:

@@ -224,7 +224,7 @@ def _process(declared: Input, written: tuple[str | int | float, str | int | floa
     unit = mean.unit or sd.unit or declared.unit
     units.convert(0.0, unit, declared.unit)
     centre = mean.value if mean.unit else _from_declared(mean.value, declared.unit, unit)
-    width = difference(sd.value, sd.unit or declared.unit, unit)
+    width = units.difference(sd.value, sd.unit or declared.unit, unit)
     if width <= 0:
         raise Refused(
             f"the standard deviation of {declared.name} is {sd}; it must be positive.",
@@ -236,13 +236,6 @@ def _process(declared: Input, written: tuple[str | int | float, str | int | floa
 
 def _from_declared(value: float, declared: str, unit: str) -> float:
     return float(units.convert(value, declared, unit))
-
-
-def difference(value: float, unit: str, to: str) -> float:
-    """A difference converted: an offset between the units, as of degC and K, does not count."""
-    if unit == to:
-        return value
-    return float(units.convert(value, unit, to)) - float(units.convert(0.0, unit, to))
 
 
 def _add_parameters(file: CampaignFile, inputs: Inputs, problems: Problems) -> None:

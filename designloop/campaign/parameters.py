@@ -85,7 +85,7 @@ def _step(name: str, step: Measure | None, lower: float, upper: float, unit: str
         return None
     size = step.value
     if step.unit is not None and step.unit != unit:
-        size = float(units.convert(size, step.unit, unit)) - float(units.convert(0.0, step.unit, unit))
+        size = units.difference(size, step.unit, unit)
     if size <= 0:
         raise Refused(
             f"the step of {name} is {step}; it must be positive.", "Write step: 1 um.", below=("step",)

@@ -9,7 +9,6 @@ from designloop import units
 from designloop.campaign.composition import Escalation, OracleChoice
 from designloop.campaign.escalated import escalated
 from designloop.campaign.found import declared
-from designloop.campaign.inputs import difference
 from designloop.campaign.oracle_parts import EscalateSpec
 from designloop.errors import OracleError
 from designloop.oracle import Declaration, Output
@@ -85,4 +84,4 @@ def _spread(written: Measure | Mapping[str, Measure] | None, declaration: Declar
 
 def _width(written: Measure, output: Output) -> float:
     unit = output.unit if written.unit is None else written.unit
-    return difference(written.value, unit, output.unit)
+    return units.difference(written.value, unit, output.unit)

@@ -8,7 +8,7 @@ from designloop import units
 from designloop.campaign.conditions import always_met
 from designloop.campaign.execution_summary import execution_lines, execution_notes, stop_line
 from designloop.campaign.goal_summary import goal_lines, goal_notes, register_lines, strategy_lines
-from designloop.campaign.inputs import difference, heading_of, open_settings
+from designloop.campaign.inputs import heading_of, open_settings
 from designloop.campaign.model import Campaign, ImportedTrial, ProcessVariable
 from designloop.campaign.stage_summary import oracle_lines, realization_lines
 from designloop.describe import rough_time, settings_text
@@ -146,7 +146,7 @@ def _process(c: Campaign, v: ProcessVariable) -> str:
         text += f"; corners {units.format_quantity(low)} and {units.format_quantity(high, v.unit)}"
     declared = c.declaration.input(v.name).unit
     if v.unit != declared:
-        width = units.format_quantity(difference(v.sd, v.unit, declared), declared)
+        width = units.format_quantity(units.difference(v.sd, v.unit, declared), declared)
         text += f" (mean{_also(v.mean, v.unit, declared)}, standard deviation {width})"
     return text
 

@@ -244,8 +244,7 @@ def _converted(o: Observation, unit: str, to: str) -> Observation:
     def at(value: float | None) -> float | None:
         return None if value is None else float(units.convert(value, unit, to))
 
-    scale = float(units.convert(1.0, unit, to)) - float(units.convert(0.0, unit, to))
-    sem = None if o.sem is None else o.sem * scale
+    sem = None if o.sem is None else units.difference(o.sem, unit, to)
     return Observation(
         value=float(units.convert(o.value, unit, to)), sem=sem, lower=at(o.lower), upper=at(o.upper)
     )

@@ -142,12 +142,10 @@ def _unit(header: str, declared: str) -> str:
     if written is None:
         return declared
     try:
-        unit = units.check_unit(written)
-        units.convert(0.0, unit, declared)
+        return units.fitting(written, declared)
     except units.UnitError as error:
         what = f"the unit of the column {header!r} does not fit: {sentences(error)[0]}"
         raise Refused(what, f"Write it in {declared}." if declared else "") from None
-    return unit
 
 
 def _row(place: str, cells: Sequence[Cell], columns: Sequence[_Column]) -> Row:
@@ -211,7 +209,7 @@ def _converted(cell: Cell, decimal: str, unit: str, to: str) -> float:
 
 def _difference(cell: Cell, decimal: str, unit: str, to: str) -> float:
     """A standard error: an offset between the units, as of degC and K, does not count."""
-    error = _converted(cell, decimal, unit, to) - float(units.convert(0.0, unit, to))
+    error = units.difference(to_number(cell, decimal=decimal), unit, to)
     if error < 0:
         raise Refused(f"holds {cell!r}, but a standard error is not negative.", "Mend the cell.")
     return error

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from designloop.reading.problems import Refused
 from designloop.reading.values import Measure, shown
-from designloop.units import UnitError, compatible, factor_offset
+from designloop.units import UnitError, compatible, difference, factor_offset
 
 from .chain import wanted
-from .numbers import difference
 from .program import Error, Share, Step, Wanted
 from .source_parts import ERRORS, OutputSpec, SourceSpec
 

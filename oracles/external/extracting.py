@@ -14,7 +14,7 @@ from designloop.oracle import Failed, Observation
 
 from .chain import ONLY
 from .formats import Unreadable, content
-from .numbers import difference, finite
+from .numbers import finite
 from .paths import real_file
 from .program import Answer, Error, Share, Wanted
 
@@ -148,7 +148,7 @@ def _observed(answer: Answer, folder: Path) -> Observation:
 def _sem(error: Error, value: float, folder: Path) -> float:
     if isinstance(error, Share):
         return error.part * abs(value)
-    return _read("sem", error, folder, convert=difference) if isinstance(error, Wanted) else error
+    return _read("sem", error, folder, convert=units.difference) if isinstance(error, Wanted) else error
 
 
 def _bound(side: Literal["lower", "upper"], error: Error, value: float, folder: Path) -> float:

@@ -6,8 +6,6 @@ import math
 import re
 from typing import Any
 
-from designloop.units import affine, convert, factor_offset
-
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?", flags=re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?(?:nan(?:\(\w*\))?|inf(?:inity)?|\*+)", flags=re.IGNORECASE)
 
@@ -35,15 +33,6 @@ def finite(value: Any, *, decimal: str = ".") -> float:
     if not math.isfinite(number):
         raise ValueError(f"is {number}, not a finite number")
     return number
-
-
-def difference(value: float, from_unit: str, to_unit: str) -> float:
-    """A difference of two values in another unit: an offset, as between degC and K, does not count.
-
-    Raises UnitError.
-    """
-    convert(0.0, from_unit, to_unit)
-    return float(affine(value, factor_offset(from_unit)[0] / factor_offset(to_unit)[0]))
 
 
 def _of_text(text: str, decimal: str) -> float:
