@@ -42,8 +42,7 @@ def show(model: str, uri: str | None) -> None:
 @URI
 def export(model: str, file: Path, uri: str | None) -> None:
     """Write a model of the registry as one file that needs no server."""
-    if file.suffix != SUFFIX:
-        raise OracleError(f"{file} is no name of a model file. Write {file.with_suffix(SUFFIX)}.")
+    new_file(file)
     packed = packed_of(model, uri)
     packed.save(file)
     click.echo(f"{file} is written: {packed.card.name}, version {packed.card.version}. oracle: ./{file.name}")
@@ -63,6 +62,15 @@ def import_(file: Path, name: str, alias: str, uri: str | None) -> None:
     packed = Packed.load(file)
     version = register(packed, name=name, alias=alias, uri=store_uri(uri))
     click.echo(f"models:/{name}/{version} and models:/{name}@{alias} are version {packed.card.version}.")
+
+
+def new_file(file: Path) -> Path:
+    """The file, if it names a model file that is not there yet. Raises OracleError."""
+    if file.suffix != SUFFIX:
+        raise OracleError(f"{file} is no name of a model file. Write {file.with_suffix(SUFFIX)}.")
+    if file.exists():
+        raise OracleError(f"{file} exists. Name another file, or remove it.")
+    return file
 
 
 def packed_of(model: str, uri: str | None) -> Packed:

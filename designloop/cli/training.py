@@ -16,8 +16,6 @@ from designloop.errors import OracleError
 if TYPE_CHECKING:
     from designloop.learning.trainers import Trained
 
-SUFFIX = ".dlmodel"
-
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
@@ -45,11 +43,11 @@ def train(
     The test rows are seen once, at the end, beside the baselines that a network has to beat. Interrupted, the
     same command goes on.
     """
-    from designloop.cli.models import packed_of
+    from designloop.cli.models import SUFFIX, new_file, packed_of
     from designloop.learning.datasets import DataSet
     from designloop.learning.trainers import Job, find
 
-    file = _file(out or Path(f"{dataset.resolve().name}{SUFFIX}"))
+    file = new_file(out or Path(f"{dataset.resolve().name}{SUFFIX}"))
     if registered:
         _check_registry(registered, uri)
     data = DataSet.load(dataset)
@@ -108,14 +106,6 @@ class Progress:
         text = f"{stage}: epoch {epoch}/{epochs}, validation loss {loss:.3g}, best {best:.3g}{left}"
         click.echo(f"\r{text:<90}" if tty else text, err=True, nl=not tty or epoch == epochs)
         self.told = now
-
-
-def _file(file: Path) -> Path:
-    if file.suffix != SUFFIX:
-        raise OracleError(f"{file} is no name of a model file. Write {file.with_suffix(SUFFIX)}.")
-    if file.exists():
-        raise OracleError(f"{file} exists. Name another file by --out, or remove it.")
-    return file
 
 
 def _check_registry(name: str, uri: str | None) -> None:

@@ -12,6 +12,7 @@ from designloop.tracking import finish, served, store
 from designloop.tracking.models import VERSION
 from designloop.tracking.names import safe, safe_model
 from designloop.tracking.registration import CHAMPION
+from designloop.tracking.registry import registered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,13 +28,18 @@ def register(packed: Packed, *, name: str, uri: str, alias: str | None = CHAMPIO
         raise OracleError(f"{name!r} cannot name a registered model. Write --as {safe_model(name)!r}.")
     client = store.open_store(uri)
     with store.speaking(uri):
-        experiment = store.experiment(client, name=name, uri=uri)
-        model = _logged(client, packed, experiment, name=name)
-        tags = {VERSION: packed.card.version}
-        version = finish.version_of(client, model, name=name, tags=tags, description=packed.card.summary)
+        known = registered(client, name=name, version=packed.card.version)
+        version, model = known or _new(client, packed, name=name, uri=uri)
         if alias:
             finish.point(client, model, version, alias=alias)
         return str(version.version)
+
+
+def _new(client: MlflowClient, packed: Packed, *, name: str, uri: str) -> tuple[Any, Any]:
+    experiment = store.experiment(client, name=name, uri=uri)
+    model = _logged(client, packed, experiment, name=name)
+    tags = {VERSION: packed.card.version}
+    return finish.version_of(client, model, name=name, tags=tags, description=packed.card.summary), model
 
 
 def _logged(client: MlflowClient, packed: Packed, experiment: str, *, name: str) -> Any:

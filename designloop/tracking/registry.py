@@ -93,12 +93,10 @@ def _located(client: MlflowClient, parsed: re.Match[str], version: str | None) -
         near = difflib.get_close_matches(name, names, n=1)
         known = f"Did you mean {near[0]!r}?" if near else f"Registered are: {', '.join(names) or 'none'}."
         raise OracleError(f"oracle {parsed[0]!r}: no model {name!r} is registered. {known}")
+    kept = registered(client, name=name, version=version) if version is not None else None
+    if kept is not None:
+        return kept[1], str(kept[1].artifact_location)
     versions = {str(v.version): v for v in client.search_model_versions(f"name='{name}'")}
-    if version is not None:
-        for each in versions.values():
-            model = _logged(client, _identity(each))
-            if model is not None and model.tags.get(VERSION) == version:
-                return model, str(model.artifact_location)
     aliases = client.get_registered_model(name).aliases
     number = parsed["number"] or str(aliases.get(parsed["alias"], ""))
     if number not in versions:
@@ -109,6 +107,15 @@ def _located(client: MlflowClient, parsed: re.Match[str], version: str | None) -
         )
     model = _logged(client, _identity(versions[number]))
     return model, str(model.artifact_location if model else versions[number].source)
+
+
+def registered(client: MlflowClient, *, name: str, version: str) -> tuple[Any, Any] | None:
+    """The registered version of ``name`` whose card has this version, and its logged model."""
+    for each in client.search_model_versions(f"name='{name}'"):
+        model = _logged(client, _identity(each))
+        if model is not None and model.tags.get(VERSION) == version:
+            return each, model
+    return None
 
 
 def _is_registered(client: MlflowClient, name: str) -> bool:

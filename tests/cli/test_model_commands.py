@@ -40,6 +40,8 @@ def test_export_of_an_import_is_the_same_file(place: Path) -> None:
     assert said.startswith("models:/film/1 and models:/film@champion are version")
     invoke("model", "export", "models:/film@champion", "again.dlmodel")
     assert (place / "again.dlmodel").read_bytes() == (place / "film.dlmodel").read_bytes()
+    refused = invoke("model", "export", "models:/film@champion", "again.dlmodel", status=2).stderr
+    assert "again.dlmodel exists. Name another file, or remove it." in refused
     assert "models:/film/1 " in invoke("model", "import", "again.dlmodel", "--as", "film").stdout
     assert "film, version" in invoke("model", "show", "models:/film/1").stdout
 

@@ -143,7 +143,7 @@ def test_a_model_file_is_never_overwritten(trained: tuple[Result, Path], folder:
     before = trained[1].read_bytes()
     result = train(folder, *FAST, "--out", str(trained[1]))
     assert result.exit_code == 2
-    assert "exists. Name another file by --out" in result.stderr
+    assert "exists. Name another file, or remove it." in result.stderr
     assert trained[1].read_bytes() == before
 
 

@@ -91,9 +91,11 @@ def test_the_model_of_a_finished_run_is_an_oracle(tmp_path: Path, uri: str) -> N
     oracle = ask("models:/beam@champion", uri)
     assert oracle.declaration.labels == ("calibrated", "modelled")
     (last,) = sorted((directory / "models").iterdir())[-1:]
-    saved = Packed.load(registry.download("models:/beam@champion", uri=uri)).saved
+    packed = Packed.load(registry.download("models:/beam@champion", uri=uri))
+    saved = packed.saved
     expected = models.predict(saved, [BASELINE])[METRIC]
     assert oracle.evaluate(BASELINE, Context()).metrics[METRIC].value == pytest.approx(float(expected[0][0]))
+    assert packing.register(packed, name="beam", uri=uri) == "1"
     assert saved.config["models"] == __import__("json").loads((last / "model.json").read_text())["models"]
 
 
