@@ -21,7 +21,7 @@ from designloop_oracles.analytic import CURVE
 INITIAL = 100
 """Random designs before the first query, in all published problems."""
 WIDTH, PEAK = 0.1, 1 / (0.1 * math.sqrt(math.pi))
-LEARNERS = ("qbc", "ours", "default")
+LEARNERS = ("qbc", "ours", "ungated", "default")
 HIDDEN = {"dirac": (5, 5), "hardening": (10, 15), "large": (10, 15)}
 
 
@@ -69,12 +69,14 @@ class Run:
         problem = Problem(
             space=self.space, metric=self.metrics[0], minimize=False, seed=self.seed, learn=learn
         )
+        networks = {"committee": "networks", "hidden": list(HIDDEN[self.problem])}
         name, options = {
             "random": ("random", {}),
             "lhd": ("latin_hypercube", {"size": self.size}),
             "kbs": ("latin_hypercube", {"size": self.size}),
             "qbc": ("query_by_committee", {"reproduce": "morand_2022", "hidden": list(HIDDEN[self.problem])}),
-            "ours": ("query_by_committee", {"committee": "networks", "hidden": list(HIDDEN[self.problem])}),
+            "ours": ("query_by_committee", networks),
+            "ungated": ("query_by_committee", {**networks, "gate": "off", "shadow": 0}),
             "default": ("query_by_committee", {}),
         }[self.method]
         initial = {"random": INITIAL} if learn else {}

@@ -31,6 +31,7 @@ MADE_BY = {
     "over-etch": "over_etch",
     "disks-mono": "disks --set kind=mono --count 2000",
     "disks-poly": "disks --set kind=poly --count 400",
+    "disks-overlapping": "disks --set kind=overlapping --count 400",
 }
 
 

@@ -9,8 +9,8 @@ others) and a dense independent test set, which the article lacks. ``large``: th
 Methods: ``random``; ``lhd``, one Latin hypercube; ``kbs``, the same log-uniform in beta, a stand-in for the
 knowledge-based samples whose rule is not printed; ``qbc``, the published settings (five networks, 80 % each,
 L2 1e-4, L-BFGS, differential evolution); ``ours``, the same networks under designloop's own criterion, search
-and gate; ``default``, query_by_committee as it comes (Gaussian processes). All queries follow the article's
-100 random designs; equal seeds start from equal ones.
+and gate; ``ungated``, these without gate and shadows; ``default``, query_by_committee as it comes (Gaussian
+processes). All queries follow the article's 100 random designs; equal seeds start from equal ones.
 
 One thread. Each finished run is one line of benchmarks/results/qbc_published.jsonl; the queries of a run in
 progress are kept beside it, so an interrupted one goes on at the query where it stopped.
@@ -38,7 +38,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "botorch")
 SIZES = {"dirac": 500, "hardening": 400, "large": 2500}
 SEEDS = {"dirac": 20, "hardening": 10, "large": 1}
 METHODS = {
-    "dirac": ("random", "qbc", "ours", "default"),
+    "dirac": ("random", "qbc", "ours", "ungated", "default"),
     "hardening": ("lhd", "kbs", "qbc", "ours"),
     "large": ("lhd", "kbs", "qbc"),
 }

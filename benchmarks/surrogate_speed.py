@@ -36,7 +36,7 @@ from designloop_oracles.microstructure.images import grey_batch, orientation_bat
 from designloop_oracles.microstructure.packing import pack
 from designloop_oracles.microstructure.polycrystals import polycrystal
 from designloop_oracles.surrogates.networks import build
-from designloop_oracles.surrogates.permeability import PermeabilityNet
+from designloop_oracles.surrogates.networks.permeability import PermeabilityNet
 
 Work = Callable[[], Any]
 Row = dict[str, Any]

@@ -161,7 +161,7 @@ def learned(
 
 
 def _fold(rows: _rows.Rows, which: np.ndarray[Any, Any]) -> Fold:
-    return Fold(x=rows.images(which), y=rows.labels(which))
+    return Fold(x=rows.images(which), y=rows.targets(which))
 
 
 def _joined(folds: list[Fold]) -> Fold:
@@ -242,6 +242,7 @@ def quick_sets(folder: Path) -> None:
     make(HomogeneousBeams(), folder / "homogeneous-beams")
     make(Disks(kind="mono"), folder / "disks-mono", count=30)
     make(Disks(kind="poly"), folder / "disks-poly", count=30)
+    make(Disks(kind="overlapping"), folder / "disks-overlapping", count=30)
 
 
 def load(path: Path) -> dict[str, Row]:

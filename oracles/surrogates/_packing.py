@@ -39,6 +39,7 @@ def save(
         "options": dict(options),
         "sees": space.sees if isinstance(space.sees, str) else list(space.sees),
         "metrics": list(space.metrics),
+        "encoding": space.encoding,
         "loss": ensemble.loss,
         "floor": [float(v) for v in floor],
         "factor": [float(v) for v in factor],

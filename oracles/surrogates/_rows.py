@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from designloop.learning.networks.starting import Start
     from designloop.learning.networks.training import Ensemble, Fold, Recipe, Watch
 
+    from ._encodings import Encoding
 
+
+Array = NDArray[np.float64]
 SAVE_EVERY = 20.0
 """Seconds of training that a kill may cost."""
 
@@ -43,7 +46,9 @@ class Rows:
         source, where = str(self.data.description["source"]), self.data.folder
         units = {column.name: column.unit for column in self.data.columns}
         if not self.space.fits(source, self.data.description["options"]):
-            only = " and ".join(f"{name} {value}" for name, value in self.space.only.items())
+            only = " and ".join(
+                f"{name} {' or '.join(map(str, known))}" for name, known in self.space.only.items()
+            )
             raise TrainingError(
                 f"{self.space.name} learns from data sets of {' or '.join(self.space.sets)}"
                 f"{f' with {only}' if only else ''}; {where} is another."
@@ -76,9 +81,20 @@ class Rows:
         make = images.published_grey if sees == "grey" else images.orientation
         return make(arrays["labels"][rows], arrays["angles"][rows])
 
-    def labels(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def labels(self, rows: NDArray[np.intp]) -> Array:
         """``(rows, labels)``."""
         return np.stack([self.data.arrays[name][rows].astype(float) for name in self.space.labels], axis=1)
+
+    @property
+    def encoding(self) -> Encoding:
+        """Between labels and what the network learns."""
+        from ._encodings import ENCODINGS
+
+        return ENCODINGS[self.space.encoding]
+
+    def targets(self, rows: NDArray[np.intp]) -> Array:
+        """What the network learns of the labels, ``(rows, labels)``."""
+        return self.encoding.targets(self.labels(rows))
 
     def part(self, part: str, *, share: float = 1.0) -> NDArray[np.intp]:
         """Rows of a part of the split, or a ``share`` of them; smaller shares lie within larger ones."""
@@ -95,7 +111,7 @@ class Rows:
         if share is None:
             share = (self.space.enough or len(self.data)) / len(self.split[part])
         rows = self.part(part, share=share)
-        return Fold(x=self.images(rows), y=self.labels(rows))
+        return Fold(x=self.images(rows), y=self.targets(rows))
 
 
 def architecture(rows: Rows, chosen: Mapping[str, Value]) -> dict[str, Any]:
@@ -104,7 +120,7 @@ def architecture(rows: Rows, chosen: Mapping[str, Value]) -> dict[str, Any]:
 
     from designloop.learning.networks.seeds import layers_seeded
 
-    found = rows.space.options(chosen, rows.shape)
+    found = rows.space.options(chosen, rows.shape, rows.data.description["options"])
     try:
         with torch.no_grad(), layers_seeded(0):
             network(rows.space, found).eval()(torch.as_tensor(rows.images(rows.split["train"][:1])).float())
@@ -145,13 +161,16 @@ def fit(
     """
     from designloop.learning.networks.training import train
 
+    from .networks import MOVES
+
     space, found = rows.space, architecture(rows, chosen)
     data, held = rows.fold("train", share=share), rows.fold("validation")
     settings = recipe(space, chosen, epochs=epochs, patience=patience)
     try:
         return train(
             lambda: network(space, found), data, held, recipe=settings, members=members, seed=seed,
-            start=start, checkpoint=checkpoint, watch=watch, save_every=SAVE_EVERY,
+            augment=MOVES.get(space.name), start=start, checkpoint=checkpoint, watch=watch,
+            save_every=SAVE_EVERY,
         )  # fmt: skip
     except ValueError as error:
         kind = DivergedError if "finite loss" in str(error) else TrainingError

@@ -32,20 +32,22 @@ class Space:
     source: str = ""
     sets: tuple[str, ...]
     """Sources of the data sets that it can learn from."""
-    only: Mapping[str, Value] = field(default_factory=dict)
-    """Options that these sets must have been made with."""
+    only: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    """Options that these sets must have been made with, and the values that it can learn from."""
     sees: str | tuple[str, ...]
     labels: tuple[str, ...]
     unit: str
     inputs: tuple[Input, ...]
-    options: Callable[[Parameters, Shape], dict[str, Any]]
-    """Options of the architecture, JSON."""
+    options: Callable[[Parameters, Shape, Parameters], dict[str, Any]]
+    """Options of the architecture, JSON, by hyper-parameters, shape of a row and options of the data set."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the training that are not searched."""
     enough: int | None = None
     """Rows to learn from, and to end by, beyond which nothing is gained, where that is known."""
     physical: bool = False
     """True where the network answers in units of the labels, not in standardized ones."""
+    encoding: str = ""
+    """Of ``_encodings``, where it learns and answers something else than the labels."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Space:
 
     def fits(self, source: str, options: Mapping[str, Any]) -> bool:
         """Whether it can learn from data sets of ``source`` made with ``options``."""
-        return source in self.sets and all(options.get(name) == value for name, value in self.only.items())
+        return source in self.sets and all(options.get(name) in known for name, known in self.only.items())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the name."""
@@ -88,7 +90,8 @@ def _units(*defaults: int) -> tuple[Input, ...]:
     )
 
 
-def _dense(chosen: Parameters, shape: Shape) -> dict[str, Any]:
+def _dense(chosen: Parameters, shape: Shape, made: Parameters) -> dict[str, Any]:
+    del made
     return {"units": [shape[0], *(chosen[f"units_{n}"] for n in (1, 2, 3)), 1]}
 
 
@@ -100,9 +103,19 @@ SWEEPS = _ordered("sweeps", (1, 2, 3), 2, "smoothing sweeps on each level")
 OURS = {"optimizer": "adam", "batch": 16, "epochs": 8, "patience": 3, "schedule": "cosine", "clip": 1.0}
 
 
-def _cycle(chosen: Parameters, shape: Shape) -> dict[str, Any]:
-    del shape
+def _cycle(chosen: Parameters, shape: Shape, made: Parameters) -> dict[str, Any]:
+    del shape, made
     return {"kernel": chosen["kernel"], "sweeps": chosen["sweeps"]}
+
+
+def _coarsening(chosen: Parameters, shape: Shape, made: Parameters) -> dict[str, Any]:
+    del shape
+    widths = [2**level for level in range(int(chosen["levels"]))]
+    return {
+        "filters": [int(chosen["filters"]) * width for width in widths],
+        "hidden": [16 * width for width in widths],
+        "contrast": float(made["contrast"]),
+    }
 
 
 SPACES: Mapping[str, Space] = {
@@ -112,12 +125,14 @@ SPACES: Mapping[str, Space] = {
             name="window_net",
             summary="Young's modulus of a film's window from the energy of learned displacements.",
             sets=("sve",),
-            only={"boundary": "displacement"},
+            only={"boundary": ("displacement", "traction")},
             sees="orientation",
             labels=("youngs_modulus",),
             unit="GPa",
             inputs=(KERNEL, SWEEPS, _log("learning_rate", 1e-4, 1e-2, 1e-3, "of the optimizer")),
-            options=_cycle,
+            options=lambda chosen, shape, made: {
+                **_cycle(chosen, shape, made), "boundary": made["boundary"],
+            },
             recipe=OURS,
             enough=200,
             physical=True,
@@ -150,7 +165,7 @@ SPACES: Mapping[str, Space] = {
                 _ordered("kernel_2", KERNELS, 3, "pixels of its kernel"),
                 _learning_rate(0.0001),
             ),
-            options=lambda chosen, shape: {
+            options=lambda chosen, shape, _: {
                 "filters": [chosen["filters_1"], chosen["filters_2"]],
                 "kernels": [chosen["kernel_1"], chosen["kernel_2"]],
                 "pixels": shape[-1],
@@ -180,7 +195,7 @@ SPACES: Mapping[str, Space] = {
                 _ordered("units_1", (5, 10, 20), 10, "neurons of hidden layer 1"),
                 _ordered("units_2", (5, 10, 20), 10, "neurons of hidden layer 2"),
             ),
-            options=lambda chosen, shape: {"units": [shape[0], chosen["units_1"], chosen["units_2"], 1]},
+            options=lambda chosen, shape, _: {"units": [shape[0], chosen["units_1"], chosen["units_2"], 1]},
             recipe={
                 "optimizer": "lbfgs", "learning_rate": 1.0, "epochs": 80, "patience": 40,
                 "schedule": "constant", "dtype": "float64",
@@ -199,6 +214,23 @@ SPACES: Mapping[str, Space] = {
             recipe=ADAMAX,
         ),
         Space(
+            name="permeability_net",
+            summary="Permeability of a packing of disks from a lattice of learned conductances.",
+            sets=("disks",),
+            sees="phase",
+            labels=("mu_11", "mu_22", "mu_12"),
+            unit="",
+            inputs=(
+                _ordered("levels", (1, 2, 3), 2, "halvings of the lattice before it is solved"),
+                _ordered("filters", (4, 6, 8, 12), 6, "even windows of the first level, doubled at each"),
+                _log("learning_rate", 1e-3, 2e-2, 6e-3, "of the optimizer"),
+            ),
+            options=_coarsening,
+            recipe={**OURS, "batch": 8, "epochs": 20, "patience": 20},
+            physical=True,
+            encoding="permeability",
+        ),
+        Space(
             name="permeability_cnn",
             summary="Published network from the image of a packing of disks to its permeabilities.",
             source="Aldakheel, Elsayed, Zohdi and Wriggers 2023, section 4.3",
@@ -211,7 +243,7 @@ SPACES: Mapping[str, Space] = {
                 _ordered("learning_rate", (0.0001, 0.0005, 0.001), 0.0005, "of the optimizer"),
                 _ordered("weight_decay", (0.0, 0.0001, 0.001), 0.001, "L2 penalty"),
             ),
-            options=lambda chosen, shape: {
+            options=lambda chosen, shape, _: {
                 "filters": [int(chosen["filters"]) * n for n in (1, 2, 2, 2)],
                 "pixels": shape[-1],
                 "outputs": 2,

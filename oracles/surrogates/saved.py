@@ -9,7 +9,7 @@ labels teach the bias, exactly and without the old data (Bishop 2006, section 3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,9 @@ from designloop.learning.saved import SavedModel
 
 from ._asked import REALIZATION, seen
 from ._error_law import ErrorLaw, columns
+
+if TYPE_CHECKING:
+    from ._encodings import Encoding
 
 Array = NDArray[np.float64]
 KIND = "structure_network"
@@ -42,16 +45,17 @@ def parts(
     designs that the network cannot see; OracleError and Infeasible as the solver does.
     """
     mean, spread = _answers(saved, designs, _seeds(designs, seeds))
-    found = {}
+    sd = np.empty_like(spread)
     for k, metric in enumerate(saved.config["metrics"]):
         shift, variance = _bias(saved, k)
         shared = _ratio(saved, metric, designs) * np.sqrt(variance + saved.config["floor"][k] ** 2 / 2)
-        found[metric] = Parts(
-            mean=mean[:, k] + shift,
-            aleatoric=np.zeros(len(designs)),
-            epistemic=saved.config["factor"][k] * np.hypot(spread[:, k], shared),
-        )
-    return found
+        mean[:, k] += shift
+        sd[:, k] = saved.config["factor"][k] * np.hypot(spread[:, k], shared)
+    mean, sd = _encoding(saved).labels(mean, sd)
+    return {
+        metric: Parts(mean=mean[:, k], aleatoric=np.zeros(len(designs)), epistemic=sd[:, k])
+        for k, metric in enumerate(saved.config["metrics"])
+    }
 
 
 def updated(
@@ -74,13 +78,20 @@ def updated(
         raise ValueError(
             f"the model answers {', '.join(config['metrics'])}, not {', '.join(sorted(unknown))}."
         )
-    mean, _ = _answers(saved, designs, _seeds(designs, seeds))
-    arrays = dict(saved.arrays)
-    for metric, values in labels.items():
-        k, values = config["metrics"].index(metric), np.asarray(values, dtype=float)
-        if values.shape != (len(designs),) or not np.isfinite(values).all():
+    taught = [metric for metric in config["metrics"] if metric in labels]
+    values = {metric: np.asarray(labels[metric], dtype=float) for metric in taught}
+    for metric, one in values.items():
+        if one.shape != (len(designs),) or not np.isfinite(one).all():
             raise ValueError(f"{metric}: give one finite label per design, {len(designs)} in all.")
-        known = _layer(saved, k).updated(np.zeros((len(values), 0)), values - mean[:, k])
+    encoding = _encoding(saved)
+    if encoding.joint and len(taught) < len(config["metrics"]):
+        raise ValueError(f"its labels are learned together; give all of {', '.join(config['metrics'])}.")
+    mean, _ = _answers(saved, designs, _seeds(designs, seeds))
+    targets = encoding.targets(np.stack(list(values.values()), axis=1)) if values else mean
+    arrays = dict(saved.arrays)
+    for column, metric in enumerate(taught):
+        k = config["metrics"].index(metric)
+        known = _layer(saved, k).updated(np.zeros((len(designs), 0)), targets[:, column] - mean[:, k])
         arrays |= {f"{BIAS}{metric}/{name}": array for name, array in known.arrays.items()}
     return SavedModel(config=config, arrays=arrays)
 
@@ -121,6 +132,12 @@ def _ensemble(saved: SavedModel) -> Ensemble:
     return Ensemble.from_arrays(
         lambda: build(config["network"], config["options"]), weights, loss=config["loss"]
     )
+
+
+def _encoding(saved: SavedModel) -> Encoding:
+    from ._encodings import ENCODINGS
+
+    return ENCODINGS[saved.config.get("encoding", "")]
 
 
 def _layer(saved: SavedModel, k: int) -> LastLayer:

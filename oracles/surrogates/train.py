@@ -24,11 +24,9 @@ from .._inputs import complete
 from ._spaces import SPACES, Space
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from designloop.learning.networks.training import Ensemble
 
-    from ._rows import Rows
+    from ._rows import Array, Rows
 
 VERSION = "1"
 SPLIT = "70 % train, 15 % validation, 15 % test, by seed 0; test rows are left alone"
@@ -168,14 +166,15 @@ class Training:
             raise OracleError(str(error)) from None
         clock.keep()
         held = rows.part("validation")
-        mean, labels = ensemble.predict(rows.images(held)).mean(axis=0), rows.labels(held)
+        labels, learned = rows.labels(held), ensemble.predict(rows.images(held)).mean(axis=0)
+        mean, _ = rows.encoding.labels(learned, np.zeros_like(learned))
         metrics = {
             "validation_mse": float(np.mean((mean - labels) ** 2)),
             "weights": sum(parameter.numel() for parameter in next(ensemble.modules()).parameters()),
             "epochs": len(ensemble.history["validation"]),
             "train_seconds": clock.seconds,
         }
-        kept = _keep(context.directory, rows, chosen, ensemble, mean - labels) if context.directory else {}
+        kept = _keep(context.directory, rows, chosen, ensemble, learned, mean) if context.directory else {}
         return Result(metrics=as_observations(metrics), artifacts=kept)
 
     def _rows(self) -> Rows:
@@ -207,9 +206,12 @@ class Training:
 
 
 def _keep(
-    folder: Path, rows: Rows, chosen: Mapping[str, Value], ensemble: Ensemble, error: NDArray[np.float64]
+    folder: Path, rows: Rows, chosen: Mapping[str, Value], ensemble: Ensemble, learned: Array, mean: Array
 ) -> dict[str, Path]:
-    """Learning curves and the model in ``folder``; ``error`` (rows, labels) is that on validation rows."""
+    """Learning curves and the model in ``folder``.
+
+    ``learned``, and ``mean`` as labels, ``(rows, labels)``, are the answers on the validation rows.
+    """
     from designloop.learning.judging import figures
     from designloop.learning.packed import Packed
 
@@ -217,9 +219,11 @@ def _keep(
     from ._rows import architecture
 
     folder.mkdir(parents=True, exist_ok=True)
-    rmse, labels = np.sqrt(np.mean(error**2, axis=0)), rows.labels(rows.part("validation"))
+    held = rows.part("validation")
+    rmse = np.sqrt(np.mean((learned - rows.targets(held)) ** 2, axis=0))
     card = _cards.blank(rows, name=rows.space.name, split="validation rows, which ended the training")
-    judged = {m: figures(y, y + e) for m, y, e in zip(rows.space.metrics, labels.T, error.T, strict=True)}
+    answered = zip(rows.space.metrics, rows.labels(held).T, mean.T, strict=True)
+    judged = {metric: figures(label, answer) for metric, label, answer in answered}
     saved = _packing.save(
         rows, architecture(rows, chosen), ensemble, floor=rmse, factor=np.ones(len(rmse))
     )  # fmt: skip

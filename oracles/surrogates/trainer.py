@@ -111,8 +111,8 @@ class Answers:
 
     @classmethod
     def of(cls, rows: Rows, ensemble: Ensemble) -> Answers:
-        """Calibrate and answer."""
-        held, y = rows.part("validation"), rows.labels(rows.part("validation"))
+        """Calibrate, in what the network learns, and answer."""
+        held, y = rows.part("validation"), rows.targets(rows.part("validation"))
         mean, spread = _moments(ensemble, rows.images(held))
         shared = ((mean - y) ** 2 - spread**2).mean(axis=0)
         floor = np.sqrt(np.maximum(shared, (1e-9 + 1e-3 * np.abs(mean - y).max(axis=0)) ** 2))
@@ -123,10 +123,8 @@ class Answers:
             raise TrainingError(f"the intervals cannot be calibrated: {error}") from None
         test, test_spread = _moments(ensemble, rows.images(rows.part("test")))
         factor = np.array([one.factor for one in calibration])
-        return cls(
-            ensemble=ensemble, floor=floor, calibration=calibration, test=test,
-            test_sd=factor * np.hypot(test_spread, floor),
-        )  # fmt: skip
+        test, test_sd = rows.encoding.labels(test, factor * np.hypot(test_spread, floor))
+        return cls(ensemble=ensemble, floor=floor, calibration=calibration, test=test, test_sd=test_sd)
 
 
 def _moments(ensemble: Ensemble, x: NDArray[Any]) -> tuple[Array, Array]:

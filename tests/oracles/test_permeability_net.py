@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from designloop.learning.networks.training import Fold, Recipe, train
 from designloop_oracles.homogenization.periodic import NotConverged, effective_conductivity
-from designloop_oracles.surrogates import lattice
-from designloop_oracles.surrogates.permeability import PermeabilityNet, decoded, encoded
+from designloop_oracles.surrogates.networks import lattice
+from designloop_oracles.surrogates.networks.permeability import PermeabilityNet, decoded, encoded
 
 
 @pytest.fixture(scope="module")

@@ -79,16 +79,17 @@ def test_a_window_of_one_crystal_has_the_modulus_of_the_crystal(angle):
     torch.testing.assert_close(answer[0, 0], expected, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("boundary", ["displacement", "traction"])
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6), ny=st.integers(5, 21), nx=st.integers(5, 21))
-def test_a_window_s_bound_lies_above_the_solver_and_below_voigt_whatever_the_weights(seed, ny, nx):
+def test_a_window_s_bound_lies_above_the_solver_and_below_voigt_whatever_the_weights(boundary, seed, ny, nx):
     rng = np.random.default_rng(seed)
     angles = torch.from_numpy(rng.uniform(0, np.pi / 2, (1, ny, nx)))
-    net = fresh("window_net", seed=seed)
+    net = fresh("window_net", seed=seed, boundary=boundary)
     with torch.no_grad():
         net.cycle.kernels.add_(torch.from_numpy(rng.normal(0, 0.05, net.cycle.kernels.shape)))
         bound, voigt = (float(of(image(angles))) for of in (net.bound, net.guess))
-    tensor = apparent_stiffness(stiffness(angles), boundary="displacement").tensor
+    tensor = apparent_stiffness(stiffness(angles), boundary=boundary).tensor
     exact = float(youngs_moduli(tensor)[0, 0])
     assert exact * (1 - 1e-6) <= bound <= voigt * (1 + 1e-9)
 

@@ -81,9 +81,10 @@ def test_every_source_with_a_trainer_has_a_network_for_it() -> None:
         assert fitting(entry.name, sources.find(entry.name).options), entry.name
 
 
-def test_windows_under_other_boundary_conditions_are_another_networks() -> None:
-    assert [space.name for space in fitting("sve", {"boundary": "displacement"})] == ["window_net", "sve_cnn"]
-    assert [space.name for space in fitting("sve", {"boundary": "traction"})] == ["sve_cnn"]
+def test_windows_in_a_tensile_test_are_another_networks() -> None:
+    for boundary in ("displacement", "traction"):
+        assert [space.name for space in fitting("sve", {"boundary": boundary})] == ["window_net", "sve_cnn"]
+    assert [space.name for space in fitting("sve", {"boundary": "tensile_test"})] == ["sve_cnn"]
 
 
 @pytest.mark.parametrize(

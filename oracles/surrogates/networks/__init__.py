@@ -7,7 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from designloop.learning.networks.training import Augment
+
 from .beams import BeamNet
+from .permeability import PermeabilityNet, rolled
 from .published import PermeabilityCnn, SveCnn, amplitude_net, beam_net
 from .smooth import smooth_net
 from .windows import WindowNet
@@ -19,8 +22,11 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "beam_net": beam_net,
     "amplitude_net": amplitude_net,
     "smooth_net": smooth_net,
+    "permeability_net": PermeabilityNet,
     "permeability_cnn": PermeabilityCnn,
 }
+MOVES: Mapping[str, Augment] = {"permeability_net": rolled}
+"""Moves of the images that no label notices but the network does; trained under them."""
 
 
 def build(name: str, options: Mapping[str, Any] | None = None) -> nn.Module:

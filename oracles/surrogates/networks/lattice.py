@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..homogenization.periodic import NotConverged
+from ...homogenization.periodic import NotConverged
 
 MOST_ITERATIONS = 400
 

@@ -1,11 +1,13 @@
 """Effective permeability of periodic images of two phases: learned coarse-graining, then an exact solution.
 
-An image is a lattice of bonds between its pixels. Each level halves the lattice: the conductance of a bond
-between two blocks is a learned function of the window of finer bonds around it. That is local; what clusters
-of disks do together is not, and is solved for on the coarsest lattice. The tensor is an energy, hence
-symmetric and positive definite whatever the weights. Homogeneous images and laminates along the axes are
-exact: there the elementary bounds of a window (Wiener 1912: rows in parallel, columns in series) meet and
-leave the networks no say. Mirrors, quarter turns and rolls by whole blocks act on the tensor as they should.
+An image is a lattice of bonds along the edges of its pixels, each with the mean of the pixels on its two
+sides: so disks that meet in a corner touch, as they do in finite elements with nodes at the corners. Each
+level keeps every second node: the conductance of a bond between two that stay is a learned function of the
+window of finer bonds around it. That is local; what clusters of disks do together is not, and is solved for
+on the coarsest lattice. The tensor is an energy, hence symmetric and positive definite whatever the weights.
+Homogeneous images and laminates along the axes are exact: there the elementary bounds of a window (Wiener
+1912: rows in parallel, columns in series) meet and leave the networks no say. Mirrors, quarter turns and
+rolls by whole blocks act on the tensor as they should.
 Sources: Hinrichsen, Feder and Jossang 1986, King 1989 (renormalization of conductances); Brandt 1977 (coarser
 grids); Aldakheel et al. 2023 (the task). Learning the renormalization through the energy is ours.
 """
@@ -20,7 +22,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ..homogenization.periodic import KEPT
+from ...homogenization.periodic import KEPT
 from . import lattice
 
 PARITIES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
@@ -39,6 +41,12 @@ def decoded(values: Tensor) -> Tensor:
     """Undo ``encoded``."""
     size = values[:, :2].exp()
     return torch.cat([size, values[:, 2:] * size.prod(1, keepdim=True).sqrt()], 1)
+
+
+def rolled(x: Tensor, y: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Periodic images moved by less than a block: exact, and what the network does not know by itself."""
+    shift = torch.randint(8, (2,), generator=draws).tolist()
+    return torch.roll(x, shift, (-2, -1)), y
 
 
 class PermeabilityNet(nn.Module):
@@ -73,22 +81,22 @@ class PermeabilityNet(nn.Module):
         return torch.cat([self._effective(part) for part in image.contiguous().split(CHUNK)])
 
     def _effective(self, image: Tensor) -> Tensor:
-        resistance = 1 - (1 - 1 / self.contrast) * image
-        lx, ly = (-((resistance + torch.roll(resistance, -1, dim)) / 2).log() for dim in (-1, -2))
+        pixels = 1 + (self.contrast - 1) * image
+        lx, ly = (((pixels + torch.roll(pixels, 1, dim)) / 2).log() for dim in (-2, -1))
         for level in self.levels:
             lx, ly = level(lx, ly), level(ly.mT, lx.mT).mT
         return lattice.effective(lx.exp(), ly.exp(), tolerance=self.tolerance)
 
 
 class Coarsening(nn.Module):
-    """Log conductances of the bonds of a lattice -> those along x of the lattice of 2 x 2 blocks."""
+    """Log conductances of the bonds of a lattice -> those along x of the lattice of every second node."""
 
     def __init__(self, *, filters: int, hidden: int, contrast: float) -> None:
         super().__init__()
         self.even, others = filters, max(1, filters // 3)
         total = filters + 3 * others
-        self.along = nn.Parameter(torch.randn(total, 1, 6, 5) / 4)
-        self.across = nn.Parameter(torch.randn(total, 1, 5, 6) / 4)
+        self.along = nn.Parameter(torch.randn(total, 1, 5, 6) / 4)
+        self.across = nn.Parameter(torch.randn(total, 1, 6, 5) / 4)
         signs = torch.tensor([PARITIES[0]] * filters + [p for p in PARITIES[1:] for _ in range(others)])
         self.register_buffer("signs", signs.float()[:, :, None, None, None], persistent=False)
         self.middle = math.log(contrast) / 2
@@ -100,10 +108,10 @@ class Coarsening(nn.Module):
         self.decide = nn.ModuleList([*layers, last])
 
     def forward(self, along: Tensor, across: Tensor) -> Tensor:
-        """Within the bounds of their own two rows, times a correction; all ``(n, 1, ny, nx)``."""
+        """Within the bounds of their own window, times a correction; all ``(n, 1, ny, nx)``."""
         lower, upper, freedom = _bounds((-along).exp())
         both = torch.cat([along, across], 1) / self.middle - 1
-        found = F.conv2d(F.pad(both, (1, 3, 2, 2), mode="circular"), self._filters(), stride=2)
+        found = F.conv2d(F.pad(both, (3, 3, 3, 3), mode="circular"), self._filters(), stride=2)
         values = torch.cat([found[:, : self.even], found[:, self.even :].abs()], 1)
         for layer in self.decide[:-1]:
             values = F.silu(layer(values))
@@ -111,9 +119,9 @@ class Coarsening(nn.Module):
         return lower + (upper - lower) * torch.sigmoid(between) + freedom * correction
 
     def _filters(self) -> Tensor:
-        """Windows of bonds along and across, ``(filters, 2, 6, 6)``, each of one parity."""
+        """Windows of bonds along and across, ``(filters, 2, 7, 7)``, each of one parity."""
         whole = []
-        for window, room in ((self.along, (0, 1)), (self.across, (0, 0, 0, 1))):
+        for window, room in ((self.along, (1, 0, 1, 1)), (self.across, (2, 0, 0, 1))):
             window = window + self.signs[:, 1] * window.flip(-1)
             window = window + self.signs[:, 0] * window.flip(-2)
             whole.append(F.pad(window, room))
@@ -129,13 +137,14 @@ def _bounds(resistance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _series(resistance: Tensor) -> Tensor:
-    """Mean along x between the centres of two blocks: half a bond, a bond, half a bond."""
-    inner, between = resistance[..., 0::2], resistance[..., 1::2]
-    return between / 2 + (inner + torch.roll(inner, -1, -1)) / 4
+    """Mean along x of the two bonds between nodes that stay."""
+    return (resistance[..., 0::2] + resistance[..., 1::2]) / 2
 
 
 def _parallel(conductance: Tensor) -> Tensor:
-    return (conductance[..., 0::2, :] + conductance[..., 1::2, :]) / 2
+    """Mean across x: the row of a node that stays, and half the rows beside it."""
+    own, next_ = conductance[..., 0::2, :], conductance[..., 1::2, :]
+    return own / 2 + (next_ + torch.roll(next_, 1, -2)) / 4
 
 
 def _three(values: Tensor, dim: int) -> Tensor:

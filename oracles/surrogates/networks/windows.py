@@ -1,12 +1,13 @@
 """Apparent modulus of a cut window, from the energy of learned displacements.
 
 Under uniform displacements on the frame the energy of any trial field lies above the apparent one, and an
-error of the field enters squared. The trial fields are linear in the image: first-order perturbation theory,
-with the homogeneous film's Green operator learned (``Cycle``). Their best amplitudes follow from a two-by-two
-system, so M = <D> - B A^-1 B', D the deviatoric stiffness of each pixel. The bulk modulus is the same in all
-crystals and drops out; hence C11 = C22 and E_x = E_y = 4 / (1/K + (M^-1)_11).
-Sources: Hill 1963 (bounds by trial fields); Willis 1977 (polarization); E and Yu 2018 (networks as trial
-fields).
+error of the field enters squared. Under uniform tractions that holds of fields with free sides and no mean
+strain, beside uniform strains that the load decides. The trial fields are linear in the image: first-order
+perturbation theory, with the homogeneous film's Green operator learned (``Cycle``). Their best amplitudes
+follow from a two-by-two system, so M = <D> - B A^-1 B', D the deviatoric stiffness of each pixel. The bulk
+modulus is the same in all crystals and drops out; hence C11 = C22 and E_x = E_y = 4 / (1/K + (M^-1)_11).
+Sources: Hill 1963 (bounds by trial fields); Huet 1990 (both boundary conditions); Willis 1977 (polarization);
+E and Yu 2018 (networks as trial fields).
 """
 
 from __future__ import annotations
@@ -17,18 +18,23 @@ from torch import Tensor, nn
 from . import bilinear
 from .cycle import BULK, CONTRAST, SHEAR, Cycle
 
+BOUNDARIES = ("displacement", "traction")
+
 
 class WindowNet(nn.Module):
     """Image (cos 4t, sin 4t) ``(n, 2, ny, nx)`` of any size -> E_x in GPa ``(n, 1)``.
 
-    <100> films with uniform displacements on the frame. Exact for one crystal. ``bound`` is above the finite
-    element answer on the same pixels whatever the weights; ``forward`` scales the correction by a learned
-    factor.
+    <100> films with uniform displacements, or tractions, on the frame. Exact for one crystal. ``bound`` is
+    above the finite element answer on the same pixels whatever the weights; ``forward`` scales the correction
+    by a learned factor. Raises ValueError for another ``boundary``.
     """
 
-    def __init__(self, *, kernel: int = 5, sweeps: int = 2) -> None:
+    def __init__(self, *, kernel: int = 5, sweeps: int = 2, boundary: str = "displacement") -> None:
+        if boundary not in BOUNDARIES:
+            raise ValueError(f"boundary is {boundary!r}; write {' or '.join(BOUNDARIES)}.")
         super().__init__()
-        self.cycle = Cycle(kernel=kernel, sweeps=sweeps, held=True)
+        self.held = boundary == "displacement"
+        self.cycle = Cycle(kernel=kernel, sweeps=sweeps, held=self.held)
         self.excess = nn.Parameter(torch.zeros(1))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -53,7 +59,10 @@ class WindowNet(nn.Module):
         loads = torch.stack([torch.stack([none, c, s], 1), torch.stack([none, s, -c], 1)], 1)
         field = self.cycle(loads.flatten(0, 1))
         both = image.repeat_interleave(2, 0)
-        strains = bilinear.strains(field)
+        constant, *linear = bilinear.strains(field)
+        if not self.held:
+            constant = constant - constant.mean((-2, -1), keepdim=True)
+        strains = (constant, *linear)
         work = torch.einsum("niajk,nmajk->nim", loads, strains[0].view_as(loads)) / c[0].numel()
         energy = torch.zeros_like(work)
         for weight, strain in zip(bilinear.WEIGHTS, strains, strict=True):
