@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parents[1] / "datasets"
 MADE_BY = {
     "sve-2um": "sve --set size=2",
     "sve-3um": "sve --set size=3",
+    "sve-2um-fine": "sve --set size=2 --set solver_pixels=128 --count 1500",
+    "sve-3um-fine": "sve --set size=3 --set solver_pixels=128 --count 600",
     "sve-5um": "sve --set size=5",
     "sve-10um": "sve --set size=10",
     "sve-2um-traction": "sve --set size=2 --set boundary=traction --count 1000",

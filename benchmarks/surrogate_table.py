@@ -59,7 +59,7 @@ OURS = {
     "windows": Budget(rows=200, epochs=10, members=3, validation=60, test=400),
     "beams": Budget(rows=200, epochs=5, members=3, validation=50),
     "amplitude": Budget(rows=700, epochs=60, members=3),
-    "permeability": Budget(rows=400, epochs=20, members=3, validation=50),
+    "permeability": Budget(rows=1400, epochs=15, members=3, validation=100),
     "transfer": Budget(rows=60, epochs=10, members=3, validation=20),
 }
 QUICK = Budget(rows=16, epochs=1, validation=8, test=20)
@@ -199,10 +199,10 @@ def jobs_of(folder: Path, *, quick: bool) -> list[Job]:
     def budget(table: Mapping[str, Budget], task: str) -> Budget:
         return replace(QUICK, members=min(2, table[task].members)) if quick else table[task]
 
-    sizes = ["sve-2um", "sve-10um"]
-    tests = {"sve-2um": "test", "sve-3um": "all", "sve-5um": "all", "sve-10um": "test"}
+    sizes = ["sve-2um-fine", "sve-10um"]
+    tests = {"sve-2um-fine": "test", "sve-3um-fine": "all", "sve-5um": "all", "sve-10um": "test"}
     if quick:
-        sizes, tests = sizes[:1], {"sve-2um": "test"}
+        sizes, tests = ["sve-2um"], {"sve-2um": "test"}
     windows = {"train_on": sizes, "tests": tests}
     traction = {"train_on": ["sve-2um-traction"], "tests": {"sve-2um-traction": "test"}}
     beams = {"train_on": ["beams"], "tests": {"beams": "test"}}

@@ -73,6 +73,8 @@ class Rows:
         from . import images
 
         arrays, sees = self.data.arrays, self.space.sees
+        if not self.on_the_grid_of_the_labels:
+            return np.concatenate([self._drawn(int(row)) for row in rows])
         if isinstance(sees, tuple):
             parts = [np.asarray(arrays[name][rows], dtype=float) for name in sees]
             return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
@@ -80,6 +82,21 @@ class Rows:
             return images.phase(arrays["phase"][rows])
         make = images.published_grey if sees == "grey" else images.orientation
         return make(arrays["labels"][rows], arrays["angles"][rows])
+
+    @property
+    def on_the_grid_of_the_labels(self) -> bool:
+        """False where the network answers for the grid that it sees, and stored images have another."""
+        made = self.data.description["provenance"]
+        return not self.space.physical or made.get("pixels_per_um") == made.get("solver_pixels_per_um")
+
+    def _drawn(self, row: int) -> NDArray[Any]:
+        """The structure of a row as the solver drew it, ``(1, ...)``."""
+        from ._asked import seen
+
+        arrays, fixed = self.data.arrays, self.data.description["provenance"]["drawing"]["inputs"]
+        varied = [c.name for c in self.data.columns if c.role == "input" and c.name != "seed"]
+        design = {**fixed, **{name: float(arrays[name][row]) for name in varied}}
+        return seen(self.space.sees, design, int(arrays["seed"][row]), pixels=None)
 
     def labels(self, rows: NDArray[np.intp]) -> Array:
         """``(rows, labels)``."""
