@@ -50,7 +50,7 @@ RESULTS = Path(__file__).parent / "results" / "surrogate_table.jsonl"
 
 
 PUBLISHED = {
-    "windows": Budget(rows=800, epochs=8, test=400),
+    "windows": Budget(rows=2000, epochs=40, test=400),
     "beams": Budget(rows=800, epochs=300),
     "amplitude": Budget(rows=800, epochs=150),
     "permeability": Budget(rows=800, epochs=10, validation=100),

@@ -37,8 +37,8 @@ class Retraining:
 def is_due(run: RunRecord, *, stage: str, plan: Retraining) -> bool:
     """Whether a stage's solver has given enough answers since its last lesson."""
     last = _lessons(run, stage)[-1:]
-    known = last[0]["labels"] if last else 0
-    return len(_labels(run, stage)) - known >= plan.every
+    enough = plan.every + (last[0]["labels"] if last else 0)
+    return len(_keys(run, stage, "labels")) >= enough and len(_labels(run, stage)) >= enough
 
 
 def lesson(run: RunRecord, *, stage: str, packed: Packed, plan: Retraining, seed: int) -> dict[str, Any]:
