@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ._rows import Array, Rows
 
-VERSION = "1"
+VERSION = "2"
 SPLIT = "70 % train, 15 % validation, 15 % test, by seed 0; test rows are left alone"
 
 

@@ -55,6 +55,14 @@ def test_a_homogeneous_image_has_its_own_permeability(network: PermeabilityNet, 
     torch.testing.assert_close(found, torch.tensor([[mu, mu, 0.0]]).double(), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("contrast", [1.0, 0.1])
+def test_disks_may_be_as_weak_as_one_likes(contrast: float) -> None:
+    rows = images(1, ny=32, nx=1).expand(1, 1, 32, 16)
+    f = rows.mean()
+    along = float(permeability(PermeabilityNet(contrast=contrast, tolerance=1e-7).double(), rows)[0, 0])
+    assert along == pytest.approx(float(1 - f + f * contrast), rel=1e-9)
+
+
 def test_laminates_are_exact(network: PermeabilityNet) -> None:
     rows = images(1, ny=32, nx=1).expand(1, 1, 32, 16)
     f = rows.mean()

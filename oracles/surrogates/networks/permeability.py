@@ -99,7 +99,7 @@ class Coarsening(nn.Module):
         self.across = nn.Parameter(torch.randn(total, 1, 6, 5) / 4)
         signs = torch.tensor([PARITIES[0]] * filters + [p for p in PARITIES[1:] for _ in range(others)])
         self.register_buffer("signs", signs.float()[:, :, None, None, None], persistent=False)
-        self.middle = math.log(contrast) / 2
+        self.middle = math.log(contrast) / 2 or 1.0
         *layers, last = (
             nn.Conv2d(before, after, 1) for before, after in pairwise((total, hidden, hidden, 2))
         )
