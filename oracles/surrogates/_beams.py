@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,8 +17,6 @@ from . import _films as films
 if TYPE_CHECKING:
     import torch
 
-    from .._film import Film
-    from ..microstructure.structure import Polycrystal
 
 LENGTH = Column(name="beam_length", unit="um", role="input", description="between the clamps")
 WIDTH = Column(name="beam_width", unit="um", role="input", description="in the plane")
@@ -117,7 +116,7 @@ class Beams:
             role="label",
             description="apparent stiffness of each window: 11, 12, 16, 22, 26, 66, plane stress",
         )
-        head = (films.SEED, LENGTH, WIDTH, films.GRAIN, films.PER_GRAIN, films.LABELS, films.ANGLES)
+        head = (films.SEED, LENGTH, WIDTH, *films.STRUCTURE)
         return (*head, window, tensor, *beam)
 
     def provenance(self) -> Mapping[str, Any]:
@@ -130,31 +129,22 @@ class Beams:
             "window_solver_pixels_per_um": self.pixels_per_um,
             "solver_pixels_per_um": self.solver_pixels_per_um,
             "spacing_um": self.spacing,
-            "grain_size": films.GRAIN_SIZE,
-            "regularization": "jitter",
-            "material": films.MATERIAL,
-            "solver": films.SOLVER,
+            **films.MADE_OF,
             "declared_count": "Quesada-Molina and Mariani (2022): 800 + 150 + 100 beams",
         }
 
     def rows(self, seed: int, which: range) -> Arrays:
         """Rows, drawn on the image's grid, which the windows are solved on, and on the beams' own."""
-        from .._film import structure
-
         solved = films.film("beam", self.inputs)
         pictured = films.on_grid(solved, pixels_per_um=self.pixels_per_um)
 
-        def drawn(film: Film, rows: range) -> list[Polycrystal]:
-            return [structure(film, int(one), 0) for one in self._seeds(seed, rows)]
-
-        def answers(group: range) -> Arrays:
-            image, beam = (films.stiffness_field(drawn(film, group)) for film in (pictured, solved))
+        def solve(seeds: NDArray[np.uint64]) -> Arrays:
+            image, beam = (films.stiffness_field(films.drawn(film, seeds)) for film in (pictured, solved))
             return _solved(image, beam, windows=self.windows)
 
-        seeds = self._seeds(seed, which)
-        constant = {name: np.full(len(seeds), value) for name, value in self.inputs.items()}
-        labels = films.in_groups(answers, which, size=GROUP)
-        return {"seed": seeds, **constant, **films.stored(drawn(pictured, which)), **labels}
+        return films.rows(
+            partial(self._seeds, seed), which, inputs=self.inputs, pictured=pictured, solve=solve, size=GROUP
+        )
 
     def _seeds(self, seed: int, which: range) -> NDArray[np.uint64]:
         return row_seeds(seed, f"beams {self.length:g} {self.width:g}", which)
@@ -281,10 +271,7 @@ class BeamsOfSizes:
             "box": {name: [lower, upper] for name, lower, upper in self._box},
             "sampling": "scrambled Sobol points; grain_size on a logarithmic scale",
             "pixels_per_grain": self.pixels_per_grain,
-            "grain_size": films.GRAIN_SIZE,
-            "regularization": "jitter",
-            "material": films.MATERIAL,
-            "solver": films.SOLVER,
+            **films.MADE_OF,
             "declared_count": "our choice: no such set is published",
         }
 

@@ -44,6 +44,10 @@ ANGLES = Column(
     name="angles", unit="rad", role="structure", description="of each grain, NaN beyond the last grain"
 )
 
+STRUCTURE = (GRAIN, PER_GRAIN, LABELS, ANGLES)
+MADE_OF = {"grain_size": GRAIN_SIZE, "regularization": "jitter", "material": MATERIAL, "solver": SOLVER}
+"""What the provenance of every film says."""
+
 
 def stiffness_columns(what: str) -> tuple[Column, ...]:
     """Columns of the six entries."""
@@ -91,6 +95,32 @@ def stiffness_field(structures: Sequence[Polycrystal]) -> torch.Tensor:
 
     fields = [film_stiffness(torch.from_numpy(one.angles))[one.labels] for one in structures]
     return torch.stack(fields).movedim((-2, -1), (1, 2)).contiguous()
+
+
+def drawn(film: Film, seeds: Iterable[Any]) -> list[Polycrystal]:
+    """Realizations of a film by their seeds."""
+    from .._film import structure
+
+    return [structure(film, int(seed), 0) for seed in seeds]
+
+
+def rows(
+    seeds: Callable[[range], NDArray[np.uint64]],
+    which: range,
+    *,
+    inputs: Mapping[str, float],
+    pictured: Film,
+    solve: Callable[[NDArray[np.uint64]], Arrays],
+    size: int,
+) -> Arrays:
+    """Rows of equal ``inputs``: seeds, inputs, structures on the grid of ``pictured``, labels.
+
+    ``solve`` answers for the seeds of a whole group of ``size`` rows.
+    """
+    own = seeds(which)
+    constant = {name: np.full(len(own), value) for name, value in inputs.items()}
+    labels = in_groups(lambda group: solve(seeds(group)), which, size=size)
+    return {"seed": own, **constant, **stored(drawn(pictured, own)), **labels}
 
 
 def entries(tensor: Any) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import torch
 
     from .._film import Film
-    from ..microstructure.structure import Polycrystal
 
 BOUNDARIES = {
     "displacement": "cut window, uniform displacements on the frame (upper)",
@@ -83,10 +83,7 @@ class Sve:
         return (
             films.SEED,
             Column(name="sve_size", unit="um", role="input", description="side of the square"),
-            films.GRAIN,
-            films.PER_GRAIN,
-            films.LABELS,
-            films.ANGLES,
+            *films.STRUCTURE,
             *MODULI,
             *(() if self.boundary == "tensile_test" else films.stiffness_columns("apparent stiffness")),
         )
@@ -99,29 +96,21 @@ class Sve:
             "pixels_per_um": self.pixels / self.size,
             "solver_pixels_per_um": self.solver_pixels / self.size,
             "spacing_um": self.spacing,
-            "grain_size": films.GRAIN_SIZE,
-            "regularization": "jitter",
-            "material": films.MATERIAL,
-            "solver": films.SOLVER,
+            **films.MADE_OF,
             "declared_count": "our choice: Quesada-Molina and Mariani (2022) do not print their number",
         }
 
     def rows(self, seed: int, which: range) -> Arrays:
         """Rows, each drawn on the image's grid and, for the labels, on the solver's."""
-        from .._film import structure
-
         solved = films.film("sve", {**self.inputs, "boundary": self.boundary})
         pictured = films.on_grid(solved, pixels_per_um=self.pixels / self.size)
 
-        def answers(group: range) -> Arrays:
-            drawn = [structure(solved, int(one), 0) for one in self._seeds(seed, group)]
-            return _apparent(films.stiffness_field(drawn), boundary=self.boundary)
+        def solve(seeds: NDArray[np.uint64]) -> Arrays:
+            return _apparent(films.stiffness_field(films.drawn(solved, seeds)), boundary=self.boundary)
 
-        seeds = self._seeds(seed, which)
-        images = [structure(pictured, int(one), 0) for one in seeds]
-        constant = {name: np.full(len(seeds), value) for name, value in self.inputs.items()}
-        labels = films.in_groups(answers, which, size=GROUP)
-        return {"seed": seeds, **constant, **films.stored(images), **labels}
+        return films.rows(
+            partial(self._seeds, seed), which, inputs=self.inputs, pictured=pictured, solve=solve, size=GROUP
+        )
 
     def _seeds(self, seed: int, which: range) -> NDArray[np.uint64]:
         return row_seeds(seed, f"sve {self.size:g}", which)
@@ -196,10 +185,7 @@ class FilmCells:
         return (
             films.SEED,
             Column(name="cell_size", unit="um", role="input", description="side of the periodic cell"),
-            films.GRAIN,
-            films.PER_GRAIN,
-            films.LABELS,
-            films.ANGLES,
+            *films.STRUCTURE,
             Column(name="youngs_modulus", unit="GPa", role="label", description="effective modulus along x"),
             Column(
                 name="youngs_modulus_y", unit="GPa", role="label", description="effective modulus along y"
@@ -224,29 +210,25 @@ class FilmCells:
             "pixels_per_um": self.pixels / self.size,
             "solver_pixels_per_um": self.pixels / self.size,
             "spacing_um": self.spacing,
-            "grain_size": films.GRAIN_SIZE,
-            "regularization": "jitter",
-            "material": films.MATERIAL,
-            "solver": films.SOLVER,
+            **films.MADE_OF,
             "declared_count": "our choice: no such set is published",
         }
 
     def rows(self, seed: int, which: range) -> Arrays:
         """Rows, drawn and solved on one grid."""
-        from .._film import structure
-
         cell = self.film
 
-        def drawn(rows: range) -> list[Polycrystal]:
-            seeds = row_seeds(seed, f"film_cells {self.size:g}", rows)
-            return [structure(cell, int(one), 0) for one in seeds]
+        def solve(seeds: NDArray[np.uint64]) -> Arrays:
+            return _effective(films.stiffness_field(films.drawn(cell, seeds)))
 
-        labels = films.in_groups(
-            lambda group: _effective(films.stiffness_field(drawn(group))), which, size=GROUP
+        return films.rows(
+            partial(row_seeds, seed, f"film_cells {self.size:g}"),
+            which,
+            inputs=self.inputs,
+            pictured=cell,
+            solve=solve,
+            size=GROUP,
         )
-        seeds = row_seeds(seed, f"film_cells {self.size:g}", which)
-        constant = {name: np.full(len(seeds), value) for name, value in self.inputs.items()}
-        return {"seed": seeds, **constant, **films.stored(drawn(which)), **labels}
 
 
 def _effective(stiffness: torch.Tensor) -> Arrays:
