@@ -15,22 +15,21 @@ from designloop_oracles.surrogates import _rows
 from designloop_oracles.surrogates.networks import MOVES
 
 NETWORK = "permeability_net"
-PERMEABILITY = ("mu_11", "mu_22", "mu_12")
 BANDS = ((5, 55), (55, 80))
 """Percent of disks: what sequential placement reaches, as published sets do, and beyond."""
 
 
 def polynomial(folder: Path, degree: int) -> Row:
     """ln mu as a polynomial of the volume fraction, from equal disks; no anisotropy."""
-    sets = {name: rows_of(folder, name, "permeability_cnn") for name in ("disks-mono", "disks-poly")}
+    sets = {name: rows_of(folder, name, NETWORK) for name in ("disks-mono", "disks-poly")}
     rows, which = sets["disks-mono"], chosen(sets["disks-mono"], "train")
-    fit = np.polyfit(_fraction(rows, which), np.log(rows.labels(which)).mean(axis=1), degree)
+    fit = np.polyfit(_fraction(rows, which), np.log(rows.labels(which)[:, :2]).mean(axis=1), degree)
     told: Row = {"weights": degree + 1, "tests": {}}
     for name, rows in sets.items():
         test = chosen(rows, "test")
         mu = np.exp(np.polyval(fit, _fraction(rows, test)))
         guess = np.stack([mu, mu, np.zeros_like(mu)], axis=1)
-        told["tests"][name] = _tensor_errors(_labels(rows, test), guess[None])
+        told["tests"][name] = _tensor_errors(rows.labels(test), guess[None])
     return told
 
 
@@ -39,14 +38,10 @@ def _fraction(rows: _rows.Rows, which: np.ndarray[Any, Any]) -> Array:
     return share
 
 
-def _labels(rows: _rows.Rows, which: np.ndarray[Any, Any]) -> Array:
-    return np.stack([rows.data.arrays[name][which] for name in PERMEABILITY], axis=1)
-
-
 def _tensor_errors(observed: Array, members: Array) -> Row:
     """Errors of mu_11 and mu_22, and of mu_12 and mu_11 - mu_22 over the mean permeability."""
     size = np.sqrt(observed[:, 0] * observed[:, 1])
-    told = by_seed(observed[:, :2], members[..., :2], PERMEABILITY[:2])
+    told = by_seed(observed[:, :2], members[..., :2], ("mu_11", "mu_22"))
     pairs = (
         ("mu_12 / mu", observed[:, 2], members[..., 2]),
         ("(mu_11 - mu_22) / mu", observed[:, 0] - observed[:, 1], members[..., 0] - members[..., 1]),
@@ -90,10 +85,8 @@ def permeability(folder: Path, budget: Budget, transfer: Budget) -> Row:
 def _learned(rows: _rows.Rows, budget: Budget, *, start: Ensemble | None) -> tuple[Ensemble, Fold]:
     space = rows.space
     found = _rows.architecture(rows, space.defaults())
-    folds = [
-        Fold(x=rows.images(which), y=rows.targets(which))
-        for which in (chosen(rows, "train", budget.rows), chosen(rows, "validation", budget.validation))
-    ]
+    parts = (("train", budget.rows), ("validation", budget.validation))
+    folds = [rows.fold_of(chosen(rows, part, most)) for part, most in parts]
     recipe = _rows.recipe(space, space.defaults(), epochs=budget.epochs)
     if start is not None:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / 3)
@@ -107,4 +100,4 @@ def _learned(rows: _rows.Rows, budget: Budget, *, start: Ensemble | None) -> tup
 def _judged(ensemble: Ensemble, rows: _rows.Rows, which: np.ndarray[Any, Any]) -> Row:
     told = ensemble.predict(rows.images(which))
     members = np.stack([rows.encoding.labels(one, np.zeros_like(one))[0] for one in told])
-    return _tensor_errors(_labels(rows, which), members)
+    return _tensor_errors(rows.labels(which), members)

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -142,7 +141,7 @@ def learned(
     sets = [rows_of(folder, name, network) for name in train_on]
     each = budget.rows // len(sets), budget.validation // len(sets)
     folds = [
-        _joined([_fold(rows, chosen(rows, part, most)) for rows in sets])
+        _joined([rows.fold_of(chosen(rows, part, most)) for rows in sets])
         for part, most in zip(("train", "validation"), each, strict=True)
     ]
     space, found = sets[0].space, _rows.architecture(sets[0], sets[0].space.defaults())
@@ -160,10 +159,6 @@ def learned(
     return row
 
 
-def _fold(rows: _rows.Rows, which: np.ndarray[Any, Any]) -> Fold:
-    return Fold(x=rows.images(which), y=rows.targets(which))
-
-
 def _joined(folds: list[Fold]) -> Fold:
     return Fold(x=np.concatenate([one.x for one in folds]), y=np.concatenate([one.y for one in folds]))
 
@@ -171,7 +166,7 @@ def _joined(folds: list[Fold]) -> Fold:
 def amplitude(folder: Path, budget: Budget) -> Row:
     """A small smooth network, fitted by L-BFGS in double precision."""
     rows = rows_of(folder, "over-etch", "amplitude_net")
-    folds = [_fold(rows, chosen(rows, part)) for part in ("train", "validation")]
+    folds = [rows.fold_of(chosen(rows, part)) for part in ("train", "validation")]
 
     def build() -> torch.nn.Module:
         layers = torch.nn.Linear(2, 10), torch.nn.SiLU(), torch.nn.Linear(10, 10), torch.nn.SiLU()

@@ -123,11 +123,14 @@ class Rows:
 
     def fold(self, part: str, *, share: float | None = None) -> Fold:
         """A part of the split to learn from or to end by; without ``share`` as many rows as are enough."""
-        from designloop.learning.networks.training import Fold
-
         if share is None:
             share = (self.space.enough or len(self.data)) / len(self.split[part])
-        rows = self.part(part, share=share)
+        return self.fold_of(self.part(part, share=share))
+
+    def fold_of(self, rows: NDArray[np.intp]) -> Fold:
+        """Rows as the network learns them."""
+        from designloop.learning.networks.training import Fold
+
         return Fold(x=self.images(rows), y=self.targets(rows))
 
 
